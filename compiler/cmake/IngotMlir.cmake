@@ -1,0 +1,16 @@
+# Finds LLVM/MLIR/LLD 22 and gives the helpers that the compiler's folders use.
+set(INGOT_LLVM_ROOT /usr/lib/llvm-22 CACHE PATH "Where LLVM/MLIR 22 is installed")
+find_package(MLIR 22.1 REQUIRED CONFIG PATHS ${INGOT_LLVM_ROOT}/lib/cmake/mlir NO_DEFAULT_PATH)
+find_package(LLD REQUIRED CONFIG PATHS ${INGOT_LLVM_ROOT}/lib/cmake/lld NO_DEFAULT_PATH)
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+
+add_library(ingot_mlir INTERFACE)
+target_include_directories(ingot_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+target_include_directories(ingot_mlir INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+separate_arguments(_llvm_definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
+target_compile_definitions(ingot_mlir INTERFACE ${_llvm_definitions})
+target_compile_options(ingot_mlir INTERFACE -Wno-shadow)
+target_link_libraries(ingot_mlir INTERFACE ingot_options MLIR LLVM)

@@ -1,0 +1,99 @@
+// The contract between compiled kernels and the runtime. Version kKernelAbiVersion is stored in every
+// artifact; a runtime refuses artifacts of another version. Plain C layout, no padding surprises:
+// code generators address fields by offsetof.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ingot::abi {
+
+inline constexpr uint32_t kKernelAbiVersion = 1;
+
+/// Host-built description of one ragged step, shared by every launch of the step. All tables are
+/// u32 unless said otherwise and stay valid until the step has finished.
+/// T tokens of B sequences; R rows are returned (need logits); W attention items.
+struct BatchView {
+  uint32_t tokens;         ///< T
+  uint32_t sequences;      ///< B
+  uint32_t returnedRows;   ///< R
+  uint32_t attentionItems; ///< W
+  const uint32_t *tokenIds;       ///< [T] row of the embedding table
+  const uint32_t *ropePositions;  ///< [3][T]; plane 0 is the only one used by text models
+  const uint32_t *tokenSequence;  ///< [T] index into the per-sequence tables
+  const uint32_t *kvPositions;    ///< [T] absolute position of the token in its sequence's cache
+  const uint32_t *visibleBegin;   ///< [T] first visible KV position
+  const uint32_t *visibleEnd;     ///< [T] one past the last visible KV position (own token included)
+  const uint32_t *returnRows;     ///< [R] token index of each returned row, ascending
+  const uint32_t *attentionTable; ///< [W][2] {first token, token count}: tokens of one sequence, count <= kAttentionTokens
+  const uint32_t *reserved[4];    ///< null; adapters, masks, media rows
+};
+
+/// Longest run of tokens of one sequence that one attention item may hold.
+inline constexpr uint32_t kAttentionTokens = 8;
+
+/// One KV group's pool and the block tables of this step.
+/// Address of the tile of 16 positions holding position p, layer l, KV head h, for sequence s:
+///   pool + table[s * tablePitch + p / blockTokens] * blockBytes + l * layerBytes
+///        + h * headBytes + (p % blockTokens) / 16 * tileBytes
+/// with layerBytes, headBytes, tileBytes and blockTokens known to the kernel (KvLayout below).
+struct KvView {
+  uint8_t *pool;         ///< 64-byte aligned base of the block pool
+  const uint32_t *table; ///< [B][tablePitch] block ids
+  uint64_t blockBytes;
+  uint32_t tablePitch; ///< entries per sequence row
+  uint32_t reserved;
+};
+
+/// Positions per KV tile: the vector width of a score row.
+inline constexpr uint32_t kKvTile = 16;
+
+/// Layout of bf16 keys and values inside a block (format "kv_bf16_tile16"):
+///   tile  = { K: [headDim/2][16 positions][2] bf16, V: [16 positions][valueStride] bf16 }
+///   block = [layers][kvHeads][blockTokens/16] tiles
+/// headDim must be even; valueStride is headDim rounded up to 16.
+struct KvLayout {
+  uint32_t layers, kvHeads, headDim, blockTokens;
+  constexpr uint64_t valueStride() const { return (headDim + 15) / 16 * 16; }
+  constexpr uint64_t keyTileBytes() const { return uint64_t(headDim) * kKvTile * 2; }
+  constexpr uint64_t tileBytes() const {
+    return (keyTileBytes() + kKvTile * valueStride() * 2 + 63) / 64 * 64;
+  }
+  constexpr uint64_t headBytes() const { return blockTokens / kKvTile * tileBytes(); }
+  constexpr uint64_t layerBytes() const { return kvHeads * headBytes(); }
+  constexpr uint64_t blockBytes() const { return layers * layerBytes(); }
+};
+
+/// A kernel does the items [begin, end) of its launch and nothing else; it never looks at the thread
+/// count. `args` holds one 64-bit slot per argument in the order of the fused op's operands, then its
+/// results; see slots below. `scratch` is this worker's private memory, 64-byte aligned, of at least
+/// the kernel's declared scratch bytes. Returns 0, or a nonzero code that fails the step.
+///   batch            1 slot: const BatchView *
+///   kv (operand)     1 slot: const KvView *; kv results take no slot (the pool is updated in place)
+///   tensor           1 slot: pointer to row 0
+///   quantized rows   2 slots: int8 rows, ActGroupMeta rows
+///   parameter        1 slot: pointer to its packed bytes
+/// MXCSR is round-to-nearest with FTZ and DAZ while kernels run.
+using KernelFn = int32_t (*)(const uint64_t *args, uint32_t begin, uint32_t end, void *scratch);
+
+// ---- Row strides of activation buffers: one rule for planner, kernels and runtime ---------------
+
+/// Columns are padded with zeros to a multiple of 32 in every row buffer.
+constexpr uint64_t paddedColumns(uint64_t columns) { return (columns + 31) / 32 * 32; }
+/// float32 rows, bytes.
+constexpr uint64_t f32RowBytes(uint64_t columns) { return paddedColumns(columns) * 4; }
+/// bfloat16 rows, bytes; one extra cache line so that rows do not alias in L1.
+constexpr uint64_t bf16RowBytes(uint64_t columns) { return paddedColumns(columns) * 2 + 64; }
+/// int8 rows, bytes; rounded to a cache line plus one against aliasing.
+constexpr uint64_t int8RowBytes(uint64_t columns) {
+  return (paddedColumns(columns) + 63) / 64 * 64 + 64;
+}
+/// ActGroupMeta rows, bytes.
+constexpr uint64_t actMetaRowBytes(uint64_t columns) {
+  return (paddedColumns(columns) / 32 * 8 + 63) / 64 * 64;
+}
+
+static_assert(offsetof(BatchView, tokenIds) == 16 && sizeof(BatchView) == 16 + 12 * 8);
+static_assert(sizeof(KvView) == 32);
+
+} // namespace ingot::abi

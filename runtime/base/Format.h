@@ -1,0 +1,15 @@
+// Small printf-style formatting into std::string, so that error messages carry their numbers.
+#pragma once
+
+#include <cstdarg>
+#include <string>
+
+namespace ingot {
+
+/// snprintf into a string of the right size.
+[[gnu::format(printf, 1, 2)]] std::string format(const char *pattern, ...);
+
+/// Bytes for people: "512 B", "1.5 KiB", "803.2 MiB".
+std::string formatBytes(unsigned long long bytes);
+
+} // namespace ingot

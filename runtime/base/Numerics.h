@@ -1,0 +1,201 @@
+// The arithmetic of Ingot, once, in scalar form. Kernels emit the same steps in vector form, the
+// reference evaluator and the sampler call these functions; both give the same bits.
+//
+// Rules (see CONTRIBUTING.md, "Numerics"): float32, round to nearest even, denormals flushed on input
+// and output (FTZ + DAZ), every fused multiply-add explicit, no contraction, no reassociation.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace ingot::numerics {
+
+inline uint32_t bitsOf(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+inline float floatOf(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// ---- bfloat16 and float16 storage -------------------------------------------------------------
+
+inline float fromBf16(uint16_t half) { return floatOf(static_cast<uint32_t>(half) << 16); }
+
+/// Nearest even; denormal results are flushed to signed zero; NaN stays NaN (quiet).
+inline uint16_t toBf16(float value) {
+  const uint32_t bits = bitsOf(value);
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u)
+    return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  if (magnitude < 0x00800000u)
+    return static_cast<uint16_t>((bits >> 16) & 0x8000u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+/// IEEE binary16 to float32, exact, denormals included (as `vcvtph2ps`, which ignores DAZ).
+inline float fromF16(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
+  const uint32_t exponent = (half >> 10) & 0x1fu;
+  const uint32_t fraction = half & 0x3ffu;
+  if (exponent == 0x1fu)
+    return floatOf(sign | 0x7f800000u | (fraction << 13));
+  if (exponent != 0)
+    return floatOf(sign | ((exponent + 112u) << 23) | (fraction << 13));
+  const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
+  return floatOf(sign | bitsOf(magnitude));
+}
+
+/// float32 to IEEE binary16, nearest even, saturating to the largest finite value.
+inline uint16_t toF16(float value) {
+  const uint32_t bits = bitsOf(value);
+  const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u)
+    return static_cast<uint16_t>(sign | 0x7e00u);
+  if (magnitude >= 0x477ff000u)
+    return static_cast<uint16_t>(sign | 0x7bffu);
+  if (magnitude < 0x38800000u) { // below the smallest normal: a multiple of 2^-24
+    const float scaled = floatOf(magnitude) * 0x1p24f;
+    return static_cast<uint16_t>(sign | static_cast<uint16_t>(std::nearbyintf(scaled)));
+  }
+  const uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
+  return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+// ---- Rule E: elementary functions as FMA polynomials ------------------------------------------
+
+/// Constants of exp: argument clamped to [kExpMin, kExpMax]; n = rint(x * log2 e);
+/// r = x - n ln 2 in two parts; p(r) by Horner; result = p * 2^n by adding n to the exponent field.
+/// exp(0) == 1 exactly. Relative error below 2e-7 on the whole range.
+inline constexpr float kExpMin = -87.0f;
+inline constexpr float kExpMax = 88.0f;
+inline constexpr float kLog2E = 1.44269504f;
+inline constexpr float kLn2High = 0.693145752f;
+inline constexpr float kLn2Low = 1.42860677e-6f;
+inline constexpr float kExpPoly[5] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
+                                      1.6666665459e-1f, 5.0000001201e-1f};
+
+inline float exp(float x) {
+  x = x < kExpMin ? kExpMin : x; // NaN passes both comparisons and stays NaN in r
+  x = x > kExpMax ? kExpMax : x;
+  const float n = std::nearbyintf(x * kLog2E);
+  float r = std::fmaf(-n, kLn2High, x);
+  r = std::fmaf(-n, kLn2Low, r);
+  float p = kExpPoly[0];
+  for (int i = 1; i < 5; ++i)
+    p = std::fmaf(p, r, kExpPoly[i]);
+  p = std::fmaf(p, r * r, r + 1.0f);
+  if (std::isnan(n))
+    return n;
+  return floatOf(bitsOf(p) + (static_cast<uint32_t>(static_cast<int32_t>(n)) << 23));
+}
+
+/// x / (1 + exp(-x)) with one exact division.
+inline float silu(float x) { return x / (1.0f + exp(-x)); }
+
+/// Constants of sin and cos: n = rint(x * 2/pi); r = x - n pi/2 in three parts by FMA (exact for
+/// |x| below 2^17); minimax polynomials on [-pi/4, pi/4]. Absolute error below 2e-7.
+inline constexpr float kTwoOverPi = 0.636619772f;
+inline constexpr float kPiOver2[3] = {1.57079637f, -4.37113883e-8f, -1.71512489e-15f};
+inline constexpr float kSinPoly[3] = {-1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f};
+inline constexpr float kCosPoly[3] = {2.443315711809948e-5f, -1.388731625493765e-3f,
+                                      4.166664568298827e-2f};
+
+struct SinCos {
+  float sin;
+  float cos;
+};
+
+inline SinCos sinCos(float x) {
+  const float n = std::nearbyintf(x * kTwoOverPi);
+  float r = std::fmaf(-n, kPiOver2[0], x);
+  r = std::fmaf(-n, kPiOver2[1], r);
+  r = std::fmaf(-n, kPiOver2[2], r);
+  const float z = r * r;
+  float s = std::fmaf(std::fmaf(kSinPoly[0], z, kSinPoly[1]), z, kSinPoly[2]);
+  s = std::fmaf(s * z, r, r);
+  float c = std::fmaf(std::fmaf(kCosPoly[0], z, kCosPoly[1]), z, kCosPoly[2]);
+  c = std::fmaf(c, z * z, std::fmaf(-0.5f, z, 1.0f));
+  const uint32_t quadrant = static_cast<uint32_t>(static_cast<int32_t>(n)) & 3u;
+  const float sine = (quadrant & 1u) ? c : s;
+  const float cosine = (quadrant & 1u) ? s : c;
+  // sin is negative in quadrants 2 and 3, cos in 1 and 2.
+  return {floatOf(bitsOf(sine) ^ ((quadrant & 2u) << 30)),
+          floatOf(bitsOf(cosine) ^ (((quadrant + 1u) & 2u) << 30))};
+}
+
+// ---- Rule R: row reductions over 64 logical lanes, then the halving tree ------------------------
+
+inline constexpr int kReduceLanes = 64;
+
+/// Halving tree: lane i += lane i + width/2, down to one. `lanes` is overwritten. width: power of two.
+inline float halvingTree(float *lanes, int width) {
+  for (int half = width / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i)
+      lanes[i] += lanes[i + half];
+  return lanes[0];
+}
+
+/// Sum of squares of x[0..n): element i goes to lane i mod 64 by FMA, in ascending i.
+inline float sumSquares(const float *x, int64_t n) {
+  float lanes[kReduceLanes] = {};
+  for (int64_t i = 0; i < n; ++i)
+    lanes[i % kReduceLanes] = std::fmaf(x[i], x[i], lanes[i % kReduceLanes]);
+  return halvingTree(lanes, kReduceLanes);
+}
+
+/// y[i] = (x[i] * r) * gamma[i] with r = 1 / sqrt(sumSquares(x) / n + eps), exact sqrt and division.
+inline float rmsScale(const float *x, int64_t n, float eps) {
+  return 1.0f / std::sqrt(sumSquares(x, n) / static_cast<float>(n) + eps);
+}
+
+// ---- int8 activations with a power-of-two scale per group of 32 ---------------------------------
+
+/// Bias added to the stored exponent so that the integer add on a float's exponent field cannot
+/// wrap; undone by one multiplication with 2^-kScaleBias after the last group.
+inline constexpr int kScaleBias = 40;
+inline constexpr int kActGroup = 32;
+
+/// Metadata of one group of 32 quantized activations, 8 bytes, as kernels read it.
+struct ActGroupMeta {
+  int32_t exponent;   ///< (e + kScaleBias) << 23 with scale 2^e; 0 for a group of zeros
+  int32_t correction; ///< -8 * sum of the 32 int8 values (unsigned nibbles carry an offset of 8)
+};
+
+/// Exponent e of the scale 2^e for a group whose largest magnitude is `amax`: the smallest e >= -kScaleBias
+/// with rint(amax / 2^e) <= 127; groups of zeros and denormals give -kScaleBias.
+inline int actExponent(float amax) {
+  const uint32_t bits = bitsOf(amax) & 0x7fffffffu;
+  if (bits < 0x00800000u)
+    return -kScaleBias;
+  const int e = static_cast<int>(bits >> 23) - 127 - 6 + ((bits & 0x7fffffu) > 0x7e0000u ? 1 : 0);
+  return e < -kScaleBias ? -kScaleBias : e;
+}
+
+/// Quantizes x[0..32) to q[0..32) and its metadata: q = rint(x * 2^-e), ties to even.
+inline ActGroupMeta quantizeActGroup(const float *x, int8_t *q) {
+  float amax = 0.0f;
+  for (int i = 0; i < kActGroup; ++i)
+    amax = std::fabs(x[i]) > amax ? std::fabs(x[i]) : amax;
+  const int e = actExponent(amax);
+  const float inverse = floatOf(static_cast<uint32_t>(127 - e) << 23);
+  int32_t sum = 0;
+  for (int i = 0; i < kActGroup; ++i) {
+    q[i] = static_cast<int8_t>(static_cast<int32_t>(std::nearbyintf(x[i] * inverse)));
+    sum += q[i];
+  }
+  return {(e + kScaleBias) << 23, -8 * sum};
+}
+
+/// f32(dot) * 2^(e + bias) by an integer add on the exponent field; +0 stays a harmless tiny number:
+/// callers add `exponent` to the bits exactly as the kernels do.
+inline float scaleByExponent(int32_t dot, int32_t exponent) {
+  return floatOf(bitsOf(static_cast<float>(dot)) + static_cast<uint32_t>(exponent));
+}
+
+} // namespace ingot::numerics
