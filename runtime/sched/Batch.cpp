@@ -1,0 +1,82 @@
+#include "runtime/sched/Batch.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace ingot {
+
+Batch::Batch(const SchedulerLimits &limits, uint32_t maxContext)
+    : tablePitch_(static_cast<uint32_t>(blocksForTokens(maxContext, limits.blockTokens))) {
+  for (auto *perToken :
+       {&tokenIds_, &tokenSequence_, &kvPositions_, &visibleBegin_, &visibleEnd_})
+    perToken->reserve(limits.maxBatchTokens);
+  ropePositions_.reserve(3 * size_t(limits.maxBatchTokens));
+  attentionTable_.reserve(2 * size_t(limits.maxBatchTokens));
+  returnRows_.reserve(limits.maxReturnedRows);
+  rows_.reserve(limits.maxReturnedRows);
+  blockTable_.reserve(size_t(limits.maxSequences) * tablePitch_);
+}
+
+uint64_t Batch::tableBytes(const SchedulerLimits &limits, uint32_t maxContext) {
+  const uint64_t perToken = 5 + 3 + 2;
+  const uint64_t entries = perToken * limits.maxBatchTokens + limits.maxReturnedRows +
+                           limits.maxSequences * blocksForTokens(maxContext, limits.blockTokens);
+  return entries * sizeof(uint32_t) + limits.maxReturnedRows * sizeof(ReturnedRow);
+}
+
+void Batch::assemble(const StepPlan &plan) {
+  for (auto *table : {&tokenIds_, &tokenSequence_, &kvPositions_, &visibleBegin_, &visibleEnd_,
+                      &ropePositions_, &returnRows_, &attentionTable_, &blockTable_})
+    table->clear();
+  rows_.clear();
+  sequences_ = 0;
+  for (const ScheduledChunk &chunk : plan.chunks)
+    appendChunk(chunk);
+  for (int plane = 0; plane < 3; ++plane)
+    ropePositions_.insert(ropePositions_.end(), kvPositions_.begin(), kvPositions_.end());
+}
+
+void Batch::appendChunk(const ScheduledChunk &chunk) {
+  Sequence &sequence = *chunk.sequence;
+  const std::span<const BlockId> blocks = sequence.blocks.ids();
+  assert(blocks.size() <= tablePitch_ && "a sequence is longer than the context");
+  blockTable_.insert(blockTable_.end(), blocks.begin(), blocks.end());
+  blockTable_.resize(size_t(sequences_ + 1) * tablePitch_, 0);
+
+  const uint32_t firstRow = tokens();
+  for (uint32_t i = 0; i < chunk.tokens; ++i) {
+    const uint32_t position = chunk.firstToken + i;
+    tokenIds_.push_back(sequence.tokens[position]);
+    tokenSequence_.push_back(sequences_);
+    kvPositions_.push_back(position);
+    visibleBegin_.push_back(0);
+    visibleEnd_.push_back(position + 1);
+  }
+  for (uint32_t i = 0; i < chunk.tokens; i += abi::kAttentionTokens) {
+    attentionTable_.push_back(firstRow + i);
+    attentionTable_.push_back(std::min(abi::kAttentionTokens, chunk.tokens - i));
+  }
+  for (uint32_t i = chunk.tokens - chunk.returnedRows; i < chunk.tokens; ++i) {
+    returnRows_.push_back(firstRow + i);
+    rows_.push_back({&sequence, chunk.firstToken + i});
+  }
+  ++sequences_;
+}
+
+abi::BatchView Batch::view() const {
+  return {tokens(),
+          sequences_,
+          static_cast<uint32_t>(returnRows_.size()),
+          static_cast<uint32_t>(attentionTable_.size() / 2),
+          tokenIds_.data(),
+          ropePositions_.data(),
+          tokenSequence_.data(),
+          kvPositions_.data(),
+          visibleBegin_.data(),
+          visibleEnd_.data(),
+          returnRows_.data(),
+          attentionTable_.data(),
+          {}};
+}
+
+} // namespace ingot
