@@ -32,13 +32,14 @@ struct BatchView {
 /// Longest run of tokens of one sequence that one attention item may hold.
 inline constexpr uint32_t kAttentionTokens = 8;
 
-/// One KV group's pool and the block tables of this step.
-/// Address of the tile of 16 positions holding position p, layer l, KV head h, for sequence s:
-///   pool + table[s * tablePitch + p / blockTokens] * blockBytes + l * layerBytes
+/// One layer of one KV group: the pool and the block tables of this step. The runtime keeps one view per
+/// layer with `pool` already advanced by layer * layerBytes, so that all layers share one kernel.
+/// Address of the tile of 16 positions holding position p, KV head h, for sequence s:
+///   pool + table[s * tablePitch + p / blockTokens] * blockBytes
 ///        + h * headBytes + (p % blockTokens) / 16 * tileBytes
-/// with layerBytes, headBytes, tileBytes and blockTokens known to the kernel (KvLayout below).
+/// with headBytes, tileBytes and blockTokens known to the kernel (KvLayout below).
 struct KvView {
-  uint8_t *pool;         ///< 64-byte aligned base of the block pool
+  uint8_t *pool;         ///< 64-byte aligned base of the layer inside block 0
   const uint32_t *table; ///< [B][tablePitch] block ids
   uint64_t blockBytes;
   uint32_t tablePitch; ///< entries per sequence row
@@ -69,7 +70,8 @@ struct KvLayout {
 /// results; see slots below. `scratch` is this worker's private memory, 64-byte aligned, of at least
 /// the kernel's declared scratch bytes. Returns 0, or a nonzero code that fails the step.
 ///   batch            1 slot: const BatchView *
-///   kv (operand)     1 slot: const KvView *; kv results take no slot (the pool is updated in place)
+///   kv (operand)     1 slot: const KvView * of the op's layer (Arg{Kv, group, value = layer}); kv results
+///                    take no slot (the pool is updated in place)
 ///   tensor           1 slot: pointer to row 0
 ///   quantized rows   2 slots: int8 rows, ActGroupMeta rows
 ///   parameter        1 slot: pointer to its packed bytes

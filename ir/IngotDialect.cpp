@@ -1,0 +1,67 @@
+#include "ir/IngotDialect.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace ingot;
+
+#include "ir/IngotDialect.cpp.inc"
+
+#include "ir/IngotEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "ir/IngotAttrs.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "ir/IngotTypes.cpp.inc"
+
+#include "ir/IngotInterfaces.cpp.inc"
+
+void IngotDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "ir/IngotAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "ir/IngotTypes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "ir/IngotOps.cpp.inc"
+      >();
+}
+
+RowSpace ingot::rowSpaceOf(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  auto rows = tensor ? dyn_cast_or_null<RowsAttr>(tensor.getEncoding()) : RowsAttr();
+  return rows ? rows.getSpace() : RowSpace::tokens;
+}
+
+RankedTensorType ingot::rowsLike(RankedTensorType type, int64_t columns, Type elementType) {
+  return RankedTensorType::get({type.getDimSize(0), columns},
+                               elementType ? elementType : type.getElementType(),
+                               type.getEncoding());
+}
+
+LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t group,
+                             int64_t layers, int64_t heads, int64_t keyDim, int64_t valueDim,
+                             int64_t blockTokens) {
+  if (group < 0 || layers < 1 || heads < 1)
+    return emitError() << "kv needs group >= 0, layers >= 1 and heads >= 1";
+  if (keyDim < 2 || keyDim % 2 != 0 || valueDim < 1)
+    return emitError() << "kv key width must be even and positive, is " << keyDim;
+  if (blockTokens < 16 || blockTokens % 16 != 0)
+    return emitError() << "kv block must be a multiple of 16 positions, is " << blockTokens;
+  return success();
+}
+
+LogicalResult QWeightType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits,
+                                  int64_t group) {
+  if (bits != 4 && bits != 8)
+    return emitError() << "qweight bits must be 4 or 8, is " << bits;
+  if (group < 0 || group % 32 != 0)
+    return emitError() << "qweight group must be 0 (per channel) or a multiple of 32, is " << group;
+  return success();
+}
