@@ -54,7 +54,6 @@ public:
   const TokenizerData &data() const;
 
 private:
-  friend class StreamDecoder;
   class Impl;
   explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
