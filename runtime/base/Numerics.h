@@ -192,10 +192,61 @@ inline ActGroupMeta quantizeActGroup(const float *x, int8_t *q) {
   return {(e + kScaleBias) << 23, -8 * sum};
 }
 
+/// The same with a float32 scale (`!ingot.qact<f32>`): scale = amax / 127, q = rint(x * (127 / amax)),
+/// groups below 2^-60 are zero. `exponent` holds the bits of the scale; the matmul then accumulates
+/// F = fma(f32(dot), weightScale * scale, F) and has no bias to undo.
+inline ActGroupMeta quantizeActGroupF32(const float *x, int8_t *q) {
+  float amax = 0.0f;
+  for (int i = 0; i < kActGroup; ++i)
+    amax = std::fabs(x[i]) > amax ? std::fabs(x[i]) : amax;
+  const bool zero = amax < 0x1p-60f;
+  const float scale = zero ? 0.0f : amax / 127.0f;
+  const float inverse = zero ? 0.0f : 127.0f / amax;
+  int32_t sum = 0;
+  for (int i = 0; i < kActGroup; ++i) {
+    q[i] = static_cast<int8_t>(static_cast<int32_t>(std::nearbyintf(x[i] * inverse)));
+    sum += q[i];
+  }
+  return {static_cast<int32_t>(bitsOf(scale)), -8 * sum};
+}
+
 /// f32(dot) * 2^(e + bias) by an integer add on the exponent field; +0 stays a harmless tiny number:
 /// callers add `exponent` to the bits exactly as the kernels do.
 inline float scaleByExponent(int32_t dot, int32_t exponent) {
   return floatOf(bitsOf(static_cast<float>(dot)) + static_cast<uint32_t>(exponent));
 }
+
+// ---- rotary embedding ---------------------------------------------------------------------------
+
+/// Angles of (position, pair i): sinCos(f32(position) * invFreq[i]), each times the attention factor.
+/// Rotates the pair (lo, hi) = (x[i], x[i + D/2]): one product, one FMA per output.
+inline float rotateLow(float lo, float hi, float cosine, float sine) {
+  return std::fmaf(-hi, sine, lo * cosine);
+}
+inline float rotateHigh(float lo, float hi, float cosine, float sine) {
+  return std::fmaf(lo, sine, hi * cosine);
+}
+
+// ---- Rule A: attention of one query row and head over its visible positions ----------------------
+//
+//   score  s_p = chain(q, k_p) * scale; the chain over head_dim is that of a bf16 matmul: per pair of d
+//          ascending F = fma(q[2i+1], k[2i+1], F), F = fma(q[2i], k[2i], F), F starts at +0.
+//   tile   64 positions from absolute 0. Over the visible s_p of the tile:
+//            m' = max(m, max s_p)             alpha = exp(m - m')
+//            p_j = exp(s_j - m'), exactly +0 where position j is not visible
+//            l  = fma(l, alpha, halvingTree(p_0..p_63))
+//            acc_d = acc_d * alpha, then acc_d = fma(p_j, v_jd, acc_d) for j ascending
+//          A tile without a visible position changes nothing and may be skipped; so may a p_j of zero
+//          (it can only change the sign of a zero). V of invisible positions is never used.
+//   segment 256 positions from absolute 0, each from the state (m, l, acc) = (kScoreStart, 0, 0).
+//   fold   segments ascending into (M, L, A), which starts at the same state:
+//            M' = max(M, m)   a = exp(M - M')   b = exp(m - M')
+//            L = fma(L, a, l * b)   A_d = fma(A_d, a, acc_d * b)
+//   output A_d * (1 / L) + 0.0: one exact division, a product, and a sum that makes -0 into +0.
+
+inline constexpr int kAttentionTile = 64;
+inline constexpr int kAttentionSegment = 256;
+/// First maximum: finite, so that exp(m - m') is never NaN, and below every score of a real model.
+inline constexpr float kScoreStart = -1e30f;
 
 } // namespace ingot::numerics
