@@ -66,10 +66,10 @@ struct KvLayout {
 };
 
 /// A kernel does the items [begin, end) of its launch and nothing else; it never looks at the thread
-/// count. `args` holds one 64-bit slot per argument in the order of the fused op's operands, then its
-/// results; see slots below. `scratch` is this worker's private memory, 64-byte aligned, of at least
+/// count. `args` holds 64-bit slots: slot 0 is always the batch (every kernel needs the number of rows),
+/// then come the fused op's operands in order without those of batch type, then its results; see below. `scratch` is this worker's private memory, 64-byte aligned, of at least
 /// the kernel's declared scratch bytes. Returns 0, or a nonzero code that fails the step.
-///   batch            1 slot: const BatchView *
+///   batch            slot 0: const BatchView *; operands of batch type take no slot of their own
 ///   kv (operand)     1 slot: const KvView * of the op's layer (Arg{Kv, group, value = layer}); kv results
 ///                    take no slot (the pool is updated in place)
 ///   tensor           1 slot: pointer to row 0
