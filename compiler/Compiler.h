@@ -1,0 +1,74 @@
+// The compiler as a library: a checkpoint directory in, one .ingot file (or a dry run's report)
+// out.
+#pragma once
+
+#include "runtime/artifact/Manifest.h"
+#include "runtime/base/Status.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ingot {
+
+/// How weights are stored: "bf16", "int8" or "int4", and columns per scale (0 = per channel).
+struct WeightScheme {
+  std::string format = "bf16";
+  int64_t group = 32;
+};
+
+struct CompileOptions {
+  std::string
+      model; ///< directory in Hugging Face layout, or a .mlir program with weights beside it
+  std::string output; ///< path of the artifact; empty with dryRun
+
+  WeightScheme linear;                   ///< --quant, --group
+  std::optional<WeightScheme> head;      ///< default: int8 when linear is quantized
+  std::optional<WeightScheme> embedding; ///< default: as the head
+  std::vector<std::string> overrides;    ///< "PATTERN=FORMAT[:GROUP]", first match wins
+  bool floatActivationScales = false;    ///< f32 instead of power-of-two scales
+  bool clipSearch = false;               ///< search a clipping factor per group
+
+  std::vector<std::string> levels; ///< ISA levels; empty = all
+  uint32_t blockTokens = 16;       ///< KV positions per block
+  uint32_t maxSequences = 16;      ///< concurrent sequences
+  uint32_t maxTokens = 512;        ///< tokens per step
+  uint32_t maxContext = 0;         ///< tokens per sequence; 0 = the model's
+
+  std::optional<uint64_t> randomWeights; ///< seed: no checkpoint bytes, the runtime makes them
+  bool dryRun = false;
+  std::string dumpIr;       ///< directory for the program after each stage
+  std::string passPipeline; ///< replaces the fusion stage
+  bool fuse = true;
+  std::vector<std::string> disabledFusions;      ///< names of fusions to leave out
+  std::map<std::string, uint32_t> expectFusions; ///< exact counts, else the build fails
+  unsigned threads = 0;                          ///< 0 = all
+};
+
+struct StageTime {
+  std::string name;
+  double seconds = 0;
+};
+
+/// What the compiler did, for the report at the end and --json.
+struct CompileReport {
+  artifact::Manifest manifest; ///< as written (dry run: as it would be, without segments)
+  std::vector<StageTime> stages;
+  std::vector<std::string> warnings;
+  uint64_t fileBytes = 0;  ///< 0 in a dry run
+  uint64_t parameters = 0; ///< elements of all packed parameters
+  uint32_t layers = 0;
+  uint32_t launchesUnfused = 0; ///< per decode step
+  uint32_t launchesFused = 0;
+  uint64_t codeBytes = 0;
+};
+
+/// Called when a stage begins and, for long ones, with the fraction done in [0, 1].
+using Progress = std::function<void(const std::string &stage, double fraction)>;
+
+Result<CompileReport> compileModel(const CompileOptions &options, const Progress &progress);
+
+} // namespace ingot

@@ -1,0 +1,120 @@
+#include "compiler/Report.h"
+
+#include "runtime/base/Format.h"
+#include "runtime/base/JsonWriter.h"
+
+#include <algorithm>
+#include <ostream>
+
+using namespace ingot;
+
+namespace {
+
+uint64_t kvBytesPerToken(const artifact::Manifest &manifest) {
+  uint64_t bytes = 0;
+  for (const artifact::KvGroup &group : manifest.plan.kvGroups)
+    bytes += group.blockTokens ? group.blockBytes / group.blockTokens : 0;
+  return bytes;
+}
+
+void printFusions(const CompileReport &report, std::ostream &out) {
+  out << "fusions\n";
+  for (const artifact::FusionCount &fusion : report.manifest.fusions) {
+    out << format("  %-22s fired %4u", fusion.name.c_str(), fusion.fired);
+    if (fusion.missed > 0)
+      out << format(", missed %u: %s", fusion.missed, fusion.reason.c_str());
+    out << "\n";
+  }
+  const double layers = std::max(1u, report.layers);
+  out << format("  launches per decode step %u, unfused %u (%.1f and %.1f per layer)\n",
+                report.launchesFused, report.launchesUnfused, report.launchesFused / layers,
+                report.launchesUnfused / layers);
+}
+
+void printMemory(const artifact::Manifest &manifest, std::ostream &out) {
+  const artifact::MemoryContract &memory = manifest.memory;
+  out << "memory at run time\n";
+  const std::pair<const char *, uint64_t> rows[] = {
+      {"weights", memory.weightsBytes},
+      {"activations", memory.arenaBytes},
+      {"scratch per worker", memory.scratchBytesPerWorker},
+      {"logits", memory.logitsBytes},
+      {"host tables", memory.hostTableBytes},
+      {"KV per token", kvBytesPerToken(manifest)}};
+  for (const auto &[name, bytes] : rows)
+    out << format("  %-20s %12s\n", name, formatBytes(bytes).c_str());
+  out << format("  for %u sequences, %u tokens per step, context %u\n", memory.maxSequences,
+                memory.maxBatchTokens, memory.maxContext);
+}
+
+} // namespace
+
+void ingot::printReport(const CompileReport &report, const CompileOptions &options,
+                        std::ostream &out) {
+  const artifact::Manifest &manifest = report.manifest;
+  out << manifest.modelName << " (" << manifest.architecture << "), "
+      << format("%.1f M parameters, %u layers\n", report.parameters / 1e6, report.layers);
+  out << "time\n";
+  double total = 0;
+  for (const StageTime &stage : report.stages) {
+    out << format("  %-20s %8.2f s\n", stage.name.c_str(), stage.seconds);
+    total += stage.seconds;
+  }
+  out << format("  %-20s %8.2f s\n", "total", total);
+  printFusions(report, out);
+  out << format("code\n  %zu kernels in %zu images, %s\n", manifest.kernels.size(),
+                manifest.images.size(), formatBytes(report.codeBytes).c_str());
+  printMemory(manifest, out);
+  if (options.dryRun)
+    out << "dry run: nothing written\n";
+  else
+    out << options.output << ": " << formatBytes(report.fileBytes) << "\n";
+}
+
+void ingot::printReportJson(const CompileReport &report, const CompileOptions &options,
+                            std::ostream &out) {
+  const artifact::Manifest &manifest = report.manifest;
+  const artifact::MemoryContract &memory = manifest.memory;
+  JsonWriter json(out);
+  json.beginObject();
+  json.field("model", std::string_view(manifest.modelName))
+      .field("architecture", std::string_view(manifest.architecture))
+      .field("parameters", report.parameters)
+      .field("layers", report.layers)
+      .field("output", std::string_view(options.output))
+      .field("file_bytes", report.fileBytes)
+      .field("code_bytes", report.codeBytes)
+      .field("kernels", static_cast<uint64_t>(manifest.kernels.size()))
+      .field("launches_unfused", report.launchesUnfused)
+      .field("launches", report.launchesFused);
+  json.key("stages").beginArray();
+  for (const StageTime &stage : report.stages)
+    json.beginObject()
+        .field("name", std::string_view(stage.name))
+        .field("seconds", stage.seconds)
+        .endObject();
+  json.endArray().key("fusions").beginArray();
+  for (const artifact::FusionCount &fusion : manifest.fusions)
+    json.beginObject()
+        .field("name", std::string_view(fusion.name))
+        .field("fired", fusion.fired)
+        .field("missed", fusion.missed)
+        .field("reason", std::string_view(fusion.reason))
+        .endObject();
+  json.endArray().key("memory").beginObject();
+  json.field("weights_bytes", memory.weightsBytes)
+      .field("arena_bytes", memory.arenaBytes)
+      .field("scratch_bytes_per_worker", memory.scratchBytesPerWorker)
+      .field("logits_bytes", memory.logitsBytes)
+      .field("host_table_bytes", memory.hostTableBytes)
+      .field("kv_block_bytes", memory.kvBlockBytes)
+      .field("kv_bytes_per_token", kvBytesPerToken(manifest))
+      .field("max_sequences", memory.maxSequences)
+      .field("max_batch_tokens", memory.maxBatchTokens)
+      .field("max_context", memory.maxContext);
+  json.endObject().key("warnings").beginArray();
+  for (const std::string &warning : report.warnings)
+    json.value(std::string_view(warning));
+  json.endArray().endObject();
+  out << "\n";
+}
