@@ -46,8 +46,9 @@ def make_story(rng, **fixed):
     while friend.noun == hero.noun:
         friend = make_person(rng, avoid=(hero.name,))
     thing = fixed.get("thing") or rng.choice(w.THINGS)
-    place, place2 = rng.sample(w.PLACES, 2)
-    story = Story(rng, hero, friend, thing, rng.choice(thing.looks), fixed.get("place") or place, place2)
+    place = fixed.get("place") or rng.choice(w.HOMES)
+    place2 = rng.choice([p for p in w.PLACES if p != place])
+    story = Story(rng, hero, friend, thing, rng.choice(thing.looks), place, place2)
     rng.choice(PLOTS)(story)
     return story
 
@@ -61,7 +62,7 @@ def paragraphs(story):
 
 def story_turns(rng, questions):
     """A request, a story with the wanted ingredients, and some questions about it."""
-    hero, thing, place = make_person(rng), rng.choice(w.THINGS), rng.choice(w.PLACES)
+    hero, thing, place = make_person(rng), rng.choice(w.THINGS), rng.choice(w.HOMES)
     lead = rng.choice(["Tell me a story about ", "Tell me a story about ", "Write a short story about ", "Can you tell me a story about ",
                        "Please tell me a story about ", "I want a story about "])
     tail = "?" if lead.startswith("Can") else "."

@@ -71,12 +71,12 @@ class Story:
             self.ask("What did {H} learn?", "{H} learned that {moral}.")
 
     def happy_end(self):
-        self.say("[That evening they went home happy.|They laughed all the way home.|They were best friends from then on.|"
+        self.say("[That evening they went home happy.|They laughed all the way home.|They stayed best friends all their lives.|"
                  "After that they met every day to play.|That night {H} slept very well.|It was the best day of the year.]")
 
 
 def opening(s):
-    s.say("[Once upon a time, there was {ath} named {H}.|Once there was {ath} named {H}.|One day, {ath} named {H} woke up early.|"
+    s.say("[Once upon a time, there was {ath} named {H}.|Once there was {ath} named {H}.|This is the story of {ath} named {H}.|"
           "Long ago, {ath} named {H} lived {inp}.|There once was {ath} called {H}.]")
     if " lived " not in s.sentences[0]:
         s.say("[{H} lived {inp}.|{he} lived {inp}.|{h}'s home was {inp}.]")

@@ -95,8 +95,8 @@ THINGS = [Thing(a, tuple(b.split()), c, d, e, f) for a, b, c, d, e, f in [
      "snow began to fall and an old man was freezing by the road", "{H} gave the coat to the old man, and he stopped shaking"),
     ("flute", "wooden silver little", "a thin pipe that makes music when you blow into it", "play a soft song",
      "a baby bird was afraid and would not stop crying", "{H} played a soft song on the flute, and the bird became calm"),
-    ("bread", "fresh warm brown", "food that is baked from flour and water", "make a meal",
-     "they met an old woman who had not eaten all day", "{H} broke the bread into three parts, and they all ate together"),
+    ("loaf", "fresh warm brown", "a large piece of bread that is baked from flour and water", "make a meal",
+     "they met an old woman who had not eaten all day", "{H} broke the loaf into three parts, and they all ate together"),
     ("cake", "sweet big round", "sweet food that is baked for a party", "celebrate a birthday",
      "they met a girl who was sad because nobody remembered her birthday", "{H} gave the cake to the girl, and they sang a song for her"),
     ("jar", "small full glass", "a pot of glass with a lid", "keep honey or jam",
@@ -155,6 +155,8 @@ PLACES = [  # noun, preposition, what it is
     ("school", "at", "a place where children learn"), ("tower", "in", "a very tall and thin building"),
     ("pond", "by", "a very small lake"), ("orchard", "in", "a garden full of fruit trees"),
 ]
+
+HOMES = [p for p in PLACES if p[0] not in ("market", "bridge", "harbor", "school", "beach")]
 
 SPOTS = ["under a bush", "behind a big stone", "in the tall grass", "under an old bench", "next to a hollow tree",
          "behind the fence", "between two roots", "under a pile of leaves", "near the well", "beside the path"]
