@@ -1,0 +1,144 @@
+#include "runtime/device/CpuDevice.h"
+
+#include "runtime/base/Format.h"
+#include "runtime/base/Mxcsr.h"
+#include "runtime/device/HostMemory.h"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <limits>
+#include <sched.h>
+
+namespace ingot {
+
+uint32_t availableProcessors() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return std::max(1u, std::thread::hardware_concurrency());
+  return std::max(1, CPU_COUNT(&allowed));
+}
+
+Result<std::unique_ptr<CpuDevice>> CpuDevice::create(const Artifact &artifact,
+                                                     const CpuOptions &options) {
+  std::unique_ptr<CpuDevice> device(new CpuDevice);
+  INGOT_TRY(device->loadKernels(artifact, options.level));
+  const uint32_t threads = options.threads ? options.threads : availableProcessors();
+  INGOT_ASSIGN(device->team_, ThreadTeam::create({threads, options.pin}));
+  const uint64_t scratchBytes =
+      std::max<uint64_t>(64, artifact.manifest().memory.scratchBytesPerWorker);
+  for (uint32_t member = 0; member < threads; ++member) {
+    INGOT_ASSIGN(AnonymousMemory scratch, AnonymousMemory::allocate(scratchBytes));
+    device->scratch_.push_back(std::move(scratch));
+  }
+  device->profile_ = options.profile;
+  return device;
+}
+
+CpuDevice::~CpuDevice() = default;
+
+Status CpuDevice::loadKernels(const Artifact &artifact, const std::string &level) {
+  INGOT_ASSIGN(const uint32_t index, artifact.chooseImage(CpuFeatures::host(), level));
+  INGOT_ASSIGN(image_, artifact.loadImage(index));
+  level_ = artifact.manifest().images[index].level;
+  kernelInfo_ = &artifact.manifest().kernels;
+  for (const artifact::Kernel &kernel : *kernelInfo_) {
+    INGOT_ASSIGN(const abi::KernelFn function, image_.kernel(kernel.name));
+    kernels_.push_back(function);
+  }
+  return Status::ok();
+}
+
+Result<std::unique_ptr<Memory>> CpuDevice::allocate(uint64_t bytes) {
+  return HostMemory::allocate(bytes);
+}
+
+Ticket CpuDevice::launch(const Program &program, const artifact::SymbolValues &symbols) {
+  outcome_ = countItems(program, symbols);
+  if (outcome_.isOk()) {
+    failure_.store(0, std::memory_order_relaxed);
+    std::vector<CommandTime> *times = profile_ ? &times_[&program] : nullptr;
+    if (times)
+      times->resize(program.commands.size());
+    team_->run(
+        [&](uint32_t member) { runCommands(program, member, member == 0 ? times : nullptr); });
+    if (failure_.load(std::memory_order_relaxed) != 0)
+      outcome_ = describeFailure(program);
+  }
+  return {++launched_};
+}
+
+Status CpuDevice::wait(Ticket ticket) {
+  assert(ticket.number == launched_ && "one step at a time");
+  return outcome_;
+}
+
+void CpuDevice::forEach(uint32_t items, const std::function<void(uint32_t)> &fn) {
+  if (items <= 1 || team_->size() == 1) {
+    const MxcsrGuard mode;
+    for (uint32_t i = 0; i < items; ++i)
+      fn(i);
+    return;
+  }
+  std::atomic<uint32_t> next{0};
+  team_->run([&](uint32_t) {
+    for (uint32_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < items;)
+      fn(i);
+  });
+}
+
+Status CpuDevice::countItems(const Program &program, const artifact::SymbolValues &symbols) {
+  items_.clear();
+  for (const Command &command : program.commands) {
+    const std::optional<uint64_t> items = artifact::evaluate(*command.items, symbols);
+    if (!items || *items > std::numeric_limits<uint32_t>::max())
+      return {ErrorClass::Data, "items-overflow",
+              format("launch %.*s has more than 2^32 items at %llu tokens; the artifact is damaged",
+                     static_cast<int>(command.label.size()), command.label.data(),
+                     static_cast<unsigned long long>(symbols.tokens))};
+    items_.push_back(static_cast<uint32_t>(*items));
+  }
+  return Status::ok();
+}
+
+void CpuDevice::runCommands(const Program &program, uint32_t member,
+                            std::vector<CommandTime> *times) {
+  using Clock = std::chrono::steady_clock;
+  const uint32_t members = team_->size();
+  void *scratch = scratch_[member].data();
+  Clock::time_point start = times ? Clock::now() : Clock::time_point();
+  for (size_t i = 0; i < program.commands.size(); ++i) {
+    const Command &command = program.commands[i];
+    const ItemRange range = itemRangeOf(items_[i], member, members);
+    // After a failure the members still meet at every barrier, so that none waits for ever.
+    if (range.begin < range.end && failure_.load(std::memory_order_relaxed) == 0) {
+      const int32_t code = kernels_[command.kernel](program.args.data() + command.firstArg,
+                                                    range.begin, range.end, scratch);
+      uint64_t none = 0;
+      if (code != 0)
+        failure_.compare_exchange_strong(none, uint64_t(i) << 32 | static_cast<uint32_t>(code));
+    }
+    team_->barrier();
+    if (times) {
+      const Clock::time_point end = Clock::now();
+      CommandTime &time = (*times)[i];
+      time.label = command.label;
+      time.kernel = (*kernelInfo_)[command.kernel].name;
+      time.seconds += std::chrono::duration<double>(end - start).count();
+      ++time.calls;
+      start = end;
+    }
+  }
+}
+
+Status CpuDevice::describeFailure(const Program &program) const {
+  const uint64_t failure = failure_.load(std::memory_order_relaxed);
+  const Command &command = program.commands[failure >> 32];
+  return {ErrorClass::Internal, "kernel-failed",
+          format("kernel %s of launch %.*s returned code %d",
+                 (*kernelInfo_)[command.kernel].name.c_str(),
+                 static_cast<int>(command.label.size()), command.label.data(),
+                 static_cast<int32_t>(failure & 0xffffffffu))};
+}
+
+} // namespace ingot

@@ -1,0 +1,32 @@
+// A device that computes nothing: to clone when a new target is added, and to fake one in tests.
+#pragma once
+
+#include "runtime/device/Device.h"
+
+namespace ingot {
+
+class NullDevice final : public Device {
+public:
+  /// Stands in for a kernel: the same arguments, all items at once. A nonzero code fails the step.
+  using Hook = std::function<int32_t(const Command &command, const uint64_t *args, uint32_t items)>;
+
+  explicit NullDevice(Hook hook = {}) : hook_(std::move(hook)) {}
+
+  std::string_view name() const override { return "null"; }
+  uint32_t workers() const override { return 1; }
+  Result<std::unique_ptr<Memory>> allocate(uint64_t bytes) override;
+  Ticket launch(const Program &program, const artifact::SymbolValues &symbols) override;
+  Status wait(Ticket ticket) override;
+  void forEach(uint32_t items, const std::function<void(uint32_t)> &fn) override;
+
+  uint64_t launches() const { return launched_; }        ///< steps so far
+  uint64_t commandsRun() const { return commandsRun_; }  ///< commands so far
+  uint64_t bytesAllocated() const { return allocated_; } ///< sum over allocate()
+
+private:
+  Hook hook_;
+  uint64_t launched_ = 0, commandsRun_ = 0, allocated_ = 0;
+  Status outcome_;
+};
+
+} // namespace ingot

@@ -1,0 +1,77 @@
+// Binds the artifact's plan to memory once and runs its launch lists. It owns every device buffer; it
+// knows nothing of requests.
+#pragma once
+
+#include "runtime/artifact/KernelAbi.h"
+#include "runtime/device/Device.h"
+#include "runtime/sched/Batch.h"
+
+namespace ingot {
+
+struct ExecutorConfig {
+  uint32_t kvBlocks = 0;        ///< of the pool
+  uint32_t maxReturnedRows = 0; ///< rows of the io buffers
+  int32_t forceSchedule = -1;   ///< >= 0: only the schedules with this rank among their output kind
+};
+
+/// A step handed to the device: where its results will be.
+struct LaunchedStep {
+  Ticket ticket;
+  artifact::StepOutput output = artifact::StepOutput::Logits;
+  uint32_t rows = 0;
+};
+
+class Executor {
+public:
+  /// `manifest`, `params` (packed bytes per parameter) and `device` must outlive the executor.
+  /// Ids: "plan-unsupported" for what this runtime cannot run, or the device's.
+  static Result<std::unique_ptr<Executor>> create(const artifact::Manifest &manifest,
+                                                  const std::vector<const uint8_t *> &params,
+                                                  Device &device, const ExecutorConfig &config);
+
+  /// Tokens that one step may have under the schedules in use.
+  uint32_t maxStepTokens() const { return maxStepTokens_; }
+  bool offersArgmax() const;
+
+  /// Fills the tables the kernels read and launches the first schedule that holds the batch. A step
+  /// that needs logits gets them; others get the argmax where the plan offers it.
+  Result<LaunchedStep> launch(const Batch &batch, bool needsLogits);
+  Status wait(const LaunchedStep &step);
+
+  /// After wait(): row r of the last step.
+  std::span<const float> logits(uint32_t row) const;
+  uint32_t argmax(uint32_t row) const;
+
+  /// The block pool's bytes: block b begins at b * kvBlockBytes().
+  std::span<uint8_t> kvPool() { return {kv_->data(), kv_->bytes()}; }
+  uint64_t kvBlockBytes() const;
+  /// Bytes of arena, io buffers and KV pool.
+  uint64_t deviceBytes() const;
+
+private:
+  struct BoundSchedule {
+    const artifact::Schedule *schedule;
+    Program program;
+  };
+
+  Executor(const artifact::Manifest &manifest, Device &device)
+      : manifest_(manifest), device_(device) {}
+  Status allocate(const ExecutorConfig &config);
+  Status bindSchedules(const std::vector<const uint8_t *> &params, int32_t forceSchedule);
+  Result<uint64_t> resolve(const artifact::Arg &arg, const artifact::Schedule &schedule,
+                           const std::vector<const uint8_t *> &params) const;
+  const BoundSchedule *choose(uint32_t tokens, artifact::StepOutput output) const;
+
+  const artifact::Manifest &manifest_;
+  Device &device_;
+  uint32_t maxReturnedRows_ = 0;
+  uint32_t maxStepTokens_ = 0;
+  std::unique_ptr<Memory> arena_;
+  std::unique_ptr<Memory> kv_;
+  std::vector<std::unique_ptr<Memory>> io_; ///< [buffer], null for arena buffers
+  abi::BatchView batchView_{};              ///< contents change per step, addresses never
+  std::vector<abi::KvView> kvViews_;        ///< [layer] of the one KV group
+  std::vector<BoundSchedule> schedules_;    ///< in the plan's order
+};
+
+} // namespace ingot
