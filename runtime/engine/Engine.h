@@ -59,6 +59,8 @@ public:
   bool step();
   /// Steps until no request is left.
   void drain();
+  /// Ends every request with FinishReason::Error.
+  void failAll(const Status &error);
   /// The events since the last call, in order.
   std::vector<Event> takeEvents();
 
@@ -89,7 +91,6 @@ private:
   void acceptToken(Active &active, Sample sample);
   void acceptScore(Active &active, uint32_t tokenIndex, Sample sample);
   void finishRequest(Active &active, FinishReason reason, Status error = Status::ok());
-  void failAll(const Status &error);
   Event &eventOf(Active &active);
   void bury();
 
