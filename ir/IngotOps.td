@@ -40,6 +40,7 @@ def Ingot_ParamOp : Ingot_Op<"param", [Pure]> {
   let description = [{
     The value of a checkpoint tensor, or of the rows of several: `sources` lists them in order when the
     parameter was merged. `interleave = n` alternates n rows of the first source with n of the second.
+    `clip_search` asks the quantizer for the range of each group that has the least squared error.
     ```mlir
     %w = ingot.param "model.layers.0.self_attn.q_proj.weight" : tensor<64x64xbf16>
     %m = ingot.param "model.layers.0.mlp.gate_up" {interleave = 16 : i64, sources = [
@@ -48,7 +49,7 @@ def Ingot_ParamOp : Ingot_Op<"param", [Pure]> {
     ```
   }];
   let arguments = (ins StrAttr:$name, OptionalAttr<TypedArrayAttrBase<Ingot_SourceAttr, "sources">>:$sources,
-                       OptionalAttr<I64Attr>:$interleave);
+                       OptionalAttr<I64Attr>:$interleave, UnitAttr:$clip_search);
   let results = (outs WeightTensor:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
   let hasVerifier = 1;

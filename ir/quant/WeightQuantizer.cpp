@@ -1,0 +1,123 @@
+#include "ir/quant/WeightQuantizer.h"
+
+#include "runtime/base/Mxcsr.h"
+#include "runtime/base/Numerics.h"
+
+#include <algorithm>
+
+namespace ingot {
+namespace {
+
+/// Reductions run over this many fixed lanes: the compiler makes vectors of them without
+/// reordering.
+constexpr int kLanes = 16;
+
+/// Ranges tried by the clipping search, as shares of the largest magnitude, largest first.
+constexpr float kShrink[] = {1.0f,  0.97f, 0.94f, 0.91f, 0.88f, 0.85f,
+                             0.82f, 0.79f, 0.76f, 0.73f, 0.7f};
+
+/// 1.5 * 2^23: adding it rounds |x| < 2^22 to an integer, nearest even, in the low bits.
+constexpr float kRoundMagic = 12582912.0f;
+
+float largestMagnitude(const float *w, int64_t n) {
+  float lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int j = 0; j < kLanes; ++j) {
+      const float a = std::fabs(w[i + j]);
+      lanes[j] = a > lanes[j] ? a : lanes[j];
+    }
+  float largest = 0.0f;
+  for (; i < n; ++i)
+    largest = std::max(largest, std::fabs(w[i]));
+  for (float lane : lanes)
+    largest = std::max(largest, lane);
+  return largest;
+}
+
+/// clamp(rint(w / scale), -levels, levels) for a positive scale, as a float.
+inline float quantized(float w, float scale, float levels) {
+  float x = w / scale;
+  x = x < -levels ? -levels : x;
+  x = x > levels ? levels : x;
+  return (x + kRoundMagic) - kRoundMagic;
+}
+
+/// Sum over the group of (w - q * scale)^2, in fixed lanes.
+float squaredError(const float *w, int64_t n, float scale, float levels) {
+  float lanes[kLanes] = {};
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int count = static_cast<int>(std::min<int64_t>(kLanes, n - i));
+    for (int j = 0; j < count; ++j) {
+      const float d = w[i + j] - quantized(w[i + j], scale, levels) * scale;
+      lanes[j] += d * d;
+    }
+  }
+  return numerics::halvingTree(lanes, kLanes);
+}
+
+/// f16 bits of the group's scale.
+uint16_t chooseScale(const float *w, int64_t n, float levels, bool clipSearch) {
+  const float largest = largestMagnitude(w, n);
+  const uint16_t full = numerics::toF16(largest / levels);
+  if (!clipSearch)
+    return full;
+  uint16_t best = full;
+  float bestError = -1.0f;
+  for (float shrink : kShrink) {
+    const uint16_t bits = numerics::toF16(largest * shrink / levels);
+    const float scale = numerics::fromF16(bits);
+    if (scale == 0.0f)
+      break;
+    const float error = squaredError(w, n, scale, levels);
+    if (bestError < 0.0f || error < bestError) {
+      best = bits;
+      bestError = error;
+    }
+  }
+  return best;
+}
+
+void quantizeGroup(const float *w, int64_t n, const QuantizeSpec &spec, int8_t *values,
+                   uint16_t *scaleBits) {
+  const float levels = spec.bits == 4 ? 7.0f : 127.0f;
+  *scaleBits = chooseScale(w, n, levels, spec.clipSearch);
+  const float scale = numerics::fromF16(*scaleBits);
+  if (scale == 0.0f) {
+    std::fill(values, values + n, int8_t(0));
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i)
+    values[i] = static_cast<int8_t>(static_cast<int32_t>(quantized(w[i], scale, levels)));
+}
+
+} // namespace
+
+int64_t scaleGroups(const QuantizeSpec &spec, int64_t columns) {
+  return spec.group == 0 ? 1 : (columns + spec.group - 1) / spec.group;
+}
+
+void quantizeRows(const float *weights, int64_t rows, int64_t columns, const QuantizeSpec &spec,
+                  int8_t *values, uint16_t *scales) {
+  const MxcsrGuard guard; // the caller's rounding mode must not reach the bits
+  const int64_t groups = scaleGroups(spec, columns);
+  const int64_t width = spec.group == 0 ? columns : spec.group;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t first = row * columns + g * width;
+      quantizeGroup(weights + first, std::min(width, columns - g * width), spec, values + first,
+                    scales + row * groups + g);
+    }
+}
+
+QuantizedRows quantizeRows(const std::vector<float> &weights, int64_t rows, int64_t columns,
+                           const QuantizeSpec &spec) {
+  assert(weights.size() == size_t(rows * columns) && "one value per element");
+  QuantizedRows result;
+  result.values.resize(weights.size());
+  result.scales.resize(size_t(rows * scaleGroups(spec, columns)));
+  quantizeRows(weights.data(), rows, columns, spec, result.values.data(), result.scales.data());
+  return result;
+}
+
+} // namespace ingot
