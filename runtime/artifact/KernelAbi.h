@@ -1,6 +1,6 @@
-// The contract between compiled kernels and the runtime. Version kKernelAbiVersion is stored in every
-// artifact; a runtime refuses artifacts of another version. Plain C layout, no padding surprises:
-// code generators address fields by offsetof.
+// The contract between compiled kernels and the runtime. Version kKernelAbiVersion is stored in
+// every artifact; a runtime refuses artifacts of another version. Plain C layout, no padding
+// surprises: code generators address fields by offsetof.
 #pragma once
 
 #include <cstddef>
@@ -14,27 +14,28 @@ inline constexpr uint32_t kKernelAbiVersion = 1;
 /// u32 unless said otherwise and stay valid until the step has finished.
 /// T tokens of B sequences; R rows are returned (need logits); W attention items.
 struct BatchView {
-  uint32_t tokens;         ///< T
-  uint32_t sequences;      ///< B
-  uint32_t returnedRows;   ///< R
-  uint32_t attentionItems; ///< W
-  const uint32_t *tokenIds;       ///< [T] row of the embedding table
-  const uint32_t *ropePositions;  ///< [3][T]; plane 0 is the only one used by text models
-  const uint32_t *tokenSequence;  ///< [T] index into the per-sequence tables
-  const uint32_t *kvPositions;    ///< [T] absolute position of the token in its sequence's cache
-  const uint32_t *visibleBegin;   ///< [T] first visible KV position
-  const uint32_t *visibleEnd;     ///< [T] one past the last visible KV position (own token included)
-  const uint32_t *returnRows;     ///< [R] token index of each returned row, ascending
-  const uint32_t *attentionTable; ///< [W][2] {first token, token count}: tokens of one sequence, count <= kAttentionTokens
+  uint32_t tokens;               ///< T
+  uint32_t sequences;            ///< B
+  uint32_t returnedRows;         ///< R
+  uint32_t attentionItems;       ///< W
+  const uint32_t *tokenIds;      ///< [T] row of the embedding table
+  const uint32_t *ropePositions; ///< [3][T]; plane 0 is the only one used by text models
+  const uint32_t *tokenSequence; ///< [T] index into the per-sequence tables
+  const uint32_t *kvPositions;   ///< [T] absolute position of the token in its sequence's cache
+  const uint32_t *visibleBegin;  ///< [T] first visible KV position
+  const uint32_t *visibleEnd;    ///< [T] one past the last visible KV position (own token included)
+  const uint32_t *returnRows;    ///< [R] token index of each returned row, ascending
+  const uint32_t *attentionTable; ///< [W][2] {first token, token count}: tokens of one sequence,
+                                  ///< count <= kAttentionTokens
   const uint32_t *reserved[4];    ///< null; adapters, masks, media rows
 };
 
 /// Longest run of tokens of one sequence that one attention item may hold.
 inline constexpr uint32_t kAttentionTokens = 8;
 
-/// One layer of one KV group: the pool and the block tables of this step. The runtime keeps one view per
-/// layer with `pool` already advanced by layer * layerBytes, so that all layers share one kernel.
-/// Address of the tile of 16 positions holding position p, KV head h, for sequence s:
+/// One layer of one KV group: the pool and the block tables of this step. The runtime keeps one
+/// view per layer with `pool` already advanced by layer * layerBytes, so that all layers share one
+/// kernel. Address of the tile of 16 positions holding position p, KV head h, for sequence s:
 ///   pool + table[s * tablePitch + p / blockTokens] * blockBytes
 ///        + h * headBytes + (p % blockTokens) / 16 * tileBytes
 /// with headBytes, tileBytes and blockTokens known to the kernel (KvLayout below).
@@ -65,12 +66,14 @@ struct KvLayout {
   constexpr uint64_t blockBytes() const { return layers * layerBytes(); }
 };
 
-/// A kernel does the items [begin, end) of its launch and nothing else; it never looks at the thread
-/// count. `args` holds 64-bit slots: slot 0 is always the batch (every kernel needs the number of rows),
-/// then come the fused op's operands in order without those of batch type, then its results; see below. `scratch` is this worker's private memory, 64-byte aligned, of at least
+/// A kernel does the items [begin, end) of its launch and nothing else; it never looks at the
+/// thread count. `args` holds 64-bit slots: slot 0 is always the batch (every kernel needs the
+/// number of rows), then come the fused op's operands in order without those of batch type, then
+/// its results; see below. `scratch` is this worker's private memory, 64-byte aligned, of at least
 /// the kernel's declared scratch bytes. Returns 0, or a nonzero code that fails the step.
 ///   batch            slot 0: const BatchView *; operands of batch type take no slot of their own
-///   kv (operand)     1 slot: const KvView * of the op's layer (Arg{Kv, group, value = layer}); kv results
+///   kv (operand)     1 slot: const KvView * of the op's layer (Arg{Kv, group, value = layer}); kv
+///   results
 ///                    take no slot (the pool is updated in place)
 ///   tensor           1 slot: pointer to row 0
 ///   quantized rows   2 slots: int8 rows, ActGroupMeta rows

@@ -1,8 +1,9 @@
 // The arithmetic of Ingot, once, in scalar form. Kernels emit the same steps in vector form, the
 // reference evaluator and the sampler call these functions; both give the same bits.
 //
-// Rules (see CONTRIBUTING.md, "Numerics"): float32, round to nearest even, denormals flushed on input
-// and output (FTZ + DAZ), every fused multiply-add explicit, no contraction, no reassociation.
+// Rules (see CONTRIBUTING.md, "Numerics"): float32, round to nearest even, denormals flushed on
+// input and output (FTZ + DAZ), every fused multiply-add explicit, no contraction, no
+// reassociation.
 #pragma once
 
 #include <cmath>
@@ -133,7 +134,8 @@ inline SinCos sinCos(float x) {
 
 inline constexpr int kReduceLanes = 64;
 
-/// Halving tree: lane i += lane i + width/2, down to one. `lanes` is overwritten. width: power of two.
+/// Halving tree: lane i += lane i + width/2, down to one. `lanes` is overwritten. width: power of
+/// two.
 inline float halvingTree(float *lanes, int width) {
   for (int half = width / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i)
@@ -149,7 +151,8 @@ inline float sumSquares(const float *x, int64_t n) {
   return halvingTree(lanes, kReduceLanes);
 }
 
-/// y[i] = (x[i] * r) * gamma[i] with r = 1 / sqrt(sumSquares(x) / n + eps), exact sqrt and division.
+/// y[i] = (x[i] * r) * gamma[i] with r = 1 / sqrt(sumSquares(x) / n + eps), exact sqrt and
+/// division.
 inline float rmsScale(const float *x, int64_t n, float eps) {
   return 1.0f / std::sqrt(sumSquares(x, n) / static_cast<float>(n) + eps);
 }
@@ -167,8 +170,8 @@ struct ActGroupMeta {
   int32_t correction; ///< -8 * sum of the 32 int8 values (unsigned nibbles carry an offset of 8)
 };
 
-/// Exponent e of the scale 2^e for a group whose largest magnitude is `amax`: the smallest e >= -kScaleBias
-/// with rint(amax / 2^e) <= 127; groups of zeros and denormals give -kScaleBias.
+/// Exponent e of the scale 2^e for a group whose largest magnitude is `amax`: the smallest e >=
+/// -kScaleBias with rint(amax / 2^e) <= 127; groups of zeros and denormals give -kScaleBias.
 inline int actExponent(float amax) {
   const uint32_t bits = bitsOf(amax) & 0x7fffffffu;
   if (bits < 0x00800000u)
@@ -192,9 +195,9 @@ inline ActGroupMeta quantizeActGroup(const float *x, int8_t *q) {
   return {(e + kScaleBias) << 23, -8 * sum};
 }
 
-/// The same with a float32 scale (`!ingot.qact<f32>`): scale = amax / 127, q = rint(x * (127 / amax)),
-/// groups below 2^-60 are zero. `exponent` holds the bits of the scale; the matmul then accumulates
-/// F = fma(f32(dot), weightScale * scale, F) and has no bias to undo.
+/// The same with a float32 scale (`!ingot.qact<f32>`): scale = amax / 127, q = rint(x * (127 /
+/// amax)), groups below 2^-60 are zero. `exponent` holds the bits of the scale; the matmul then
+/// accumulates F = fma(f32(dot), weightScale * scale, F) and has no bias to undo.
 inline ActGroupMeta quantizeActGroupF32(const float *x, int8_t *q) {
   float amax = 0.0f;
   for (int i = 0; i < kActGroup; ++i)
@@ -210,16 +213,16 @@ inline ActGroupMeta quantizeActGroupF32(const float *x, int8_t *q) {
   return {static_cast<int32_t>(bitsOf(scale)), -8 * sum};
 }
 
-/// f32(dot) * 2^(e + bias) by an integer add on the exponent field; +0 stays a harmless tiny number:
-/// callers add `exponent` to the bits exactly as the kernels do.
+/// f32(dot) * 2^(e + bias) by an integer add on the exponent field; +0 stays a harmless tiny
+/// number: callers add `exponent` to the bits exactly as the kernels do.
 inline float scaleByExponent(int32_t dot, int32_t exponent) {
   return floatOf(bitsOf(static_cast<float>(dot)) + static_cast<uint32_t>(exponent));
 }
 
 // ---- rotary embedding ---------------------------------------------------------------------------
 
-/// Angles of (position, pair i): sinCos(f32(position) * invFreq[i]), each times the attention factor.
-/// Rotates the pair (lo, hi) = (x[i], x[i + D/2]): one product, one FMA per output.
+/// Angles of (position, pair i): sinCos(f32(position) * invFreq[i]), each times the attention
+/// factor. Rotates the pair (lo, hi) = (x[i], x[i + D/2]): one product, one FMA per output.
 inline float rotateLow(float lo, float hi, float cosine, float sine) {
   return std::fmaf(-hi, sine, lo * cosine);
 }
@@ -227,17 +230,19 @@ inline float rotateHigh(float lo, float hi, float cosine, float sine) {
   return std::fmaf(lo, sine, hi * cosine);
 }
 
-// ---- Rule A: attention of one query row and head over its visible positions ----------------------
+// ---- Rule A: attention of one query row and head over its visible positions
+// ----------------------
 //
-//   score  s_p = chain(q, k_p) * scale; the chain over head_dim is that of a bf16 matmul: per pair of d
+//   score  s_p = chain(q, k_p) * scale; the chain over head_dim is that of a bf16 matmul: per pair
+//   of d
 //          ascending F = fma(q[2i+1], k[2i+1], F), F = fma(q[2i], k[2i], F), F starts at +0.
 //   tile   64 positions from absolute 0. Over the visible s_p of the tile:
 //            m' = max(m, max s_p)             alpha = exp(m - m')
 //            p_j = exp(s_j - m'), exactly +0 where position j is not visible
 //            l  = fma(l, alpha, halvingTree(p_0..p_63))
 //            acc_d = acc_d * alpha, then acc_d = fma(p_j, v_jd, acc_d) for j ascending
-//          A tile without a visible position changes nothing and may be skipped; so may a p_j of zero
-//          (it can only change the sign of a zero). V of invisible positions is never used.
+//          A tile without a visible position changes nothing and may be skipped; so may a p_j of
+//          zero (it can only change the sign of a zero). V of invisible positions is never used.
 //   segment 256 positions from absolute 0, each from the state (m, l, acc) = (kScoreStart, 0, 0).
 //   fold   segments ascending into (M, L, A), which starts at the same state:
 //            M' = max(M, m)   a = exp(M - M')   b = exp(m - M')

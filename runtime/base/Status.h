@@ -1,5 +1,6 @@
-// Status and Result<T>: how every fallible function of Ingot reports a user, file or system mistake.
-// Nothing in runtime/ throws across its API and nothing aborts on input: programmer mistakes assert.
+// Status and Result<T>: how every fallible function of Ingot reports a user, file or system
+// mistake. Nothing in runtime/ throws across its API and nothing aborts on input: programmer
+// mistakes assert.
 #pragma once
 
 #include <cassert>
@@ -63,7 +64,7 @@ private:
 template <typename T>
 class [[nodiscard]] Result {
 public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  Result(T item) : state_(std::in_place_index<0>, std::move(item)) {}
   Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {
     assert(!std::get<1>(state_).isOk() && "an error result needs an error");
   }

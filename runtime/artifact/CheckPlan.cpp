@@ -1,0 +1,159 @@
+// Rules about the plan's tables: KV groups, memory contract, buffers.
+#include "runtime/artifact/KernelAbi.h"
+#include "runtime/artifact/ManifestRules.h"
+#include "runtime/base/CheckedMath.h"
+#include "runtime/base/Format.h"
+#include "runtime/base/Hash.h"
+
+#include <algorithm>
+
+namespace ingot::artifact {
+
+static constexpr const char *kKvId = "artifact-kv", *kMemoryId = "artifact-memory",
+                            *kPlanId = "artifact-plan";
+
+/// Far above any model, low enough that products of KV dimensions stay below 2^63.
+static constexpr uint32_t kMaxKvDimension = 1u << 14, kMaxBlockTokens = 1u << 12;
+/// Limits of step sizes and of the context; items and positions are 32-bit.
+static constexpr uint32_t kMaxStep = 1u << 20, kMaxContext = 1u << 28;
+static constexpr uint32_t kMaxVocab = 1u << 26;
+
+// ---- KV groups
+// --------------------------------------------------------------------------------------
+
+static Status checkKvGroup(const KvGroup &g, const Place &place) {
+  constexpr const char *kKinds[] = {"full", "window", "latent", "recurrent"};
+  if (std::find(std::begin(kKinds), std::end(kKinds), g.kind) == std::end(kKinds))
+    return broken(kKvId, place,
+                  format("kind \"%s\" is unknown; a newer runtime may know it", g.kind.c_str()));
+  if ((g.kind == "window") != (g.window > 0))
+    return broken(kKvId, place, format("kind %s with a window of %u", g.kind.c_str(), g.window));
+  if (g.format != "kv_bf16_tile16")
+    return broken(
+        kKvId, place,
+        format("format \"%s\" is unknown; a newer runtime may know it", g.format.c_str()));
+  const auto outside = [](uint32_t value) { return value == 0 || value > kMaxKvDimension; };
+  if (outside(g.layers) || outside(g.heads) || outside(g.keyDim) || g.keyDim % 2 != 0 ||
+      g.valueDim != g.keyDim)
+    return broken(
+        kKvId, place,
+        format(
+            "%u layers, %u heads, key width %u, value width %u: each 1..%u, widths even and equal",
+            g.layers, g.heads, g.keyDim, g.valueDim, kMaxKvDimension));
+  if (g.blockTokens == 0 || g.blockTokens > kMaxBlockTokens || g.blockTokens % abi::kKvTile != 0)
+    return broken(kKvId, place,
+                  format("blocks of %u positions: a multiple of %u up to %u", g.blockTokens,
+                         abi::kKvTile, kMaxBlockTokens));
+  const abi::KvLayout layout{g.layers, g.heads, g.keyDim, g.blockTokens};
+  if (g.blockBytes != layout.blockBytes())
+    return broken(
+        kKvId, {"block_bytes", -1, &place},
+        format("%llu, the layout takes %llu", ull(g.blockBytes), ull(layout.blockBytes())));
+  return Status::ok();
+}
+
+Status checkKvGroups(const Manifest &m) {
+  CheckedU64 sum(0);
+  const Place plan{"plan"};
+  for (size_t i = 0; i < m.plan.kvGroups.size(); ++i) {
+    INGOT_TRY(checkKvGroup(m.plan.kvGroups[i], {"kv_groups", static_cast<int64_t>(i), &plan}));
+    sum = sum + CheckedU64(m.plan.kvGroups[i].blockBytes);
+  }
+  if (!sum.ok() || sum.valueOrMax() != m.memory.kvBlockBytes)
+    return broken(kMemoryId, {"memory.kv_block_bytes"},
+                  format("%llu, the KV groups add up to %llu", ull(m.memory.kvBlockBytes),
+                         ull(sum.valueOrMax())));
+  return Status::ok();
+}
+
+// ---- Memory contract
+// --------------------------------------------------------------------------------
+
+static Status checkWeightsBytes(const Manifest &m) {
+  CheckedU64 sum(0);
+  for (const Segment &segment : m.segments)
+    if (segment.kind == SegmentKind::Weights)
+      sum = sum + CheckedU64(segment.bytes);
+  uint64_t generated = 0; // ends of generated ranges were checked against weightsBytes
+  for (const Param &param : m.params)
+    if (param.generator)
+      generated = std::max(generated, param.data.offset + param.data.bytes);
+  sum = sum + CheckedU64(generated);
+  if (!sum.ok() || sum.valueOrMax() != m.memory.weightsBytes)
+    return broken(kMemoryId, {"memory.weights_bytes"},
+                  format("%llu, weight segments and generated parameters take %llu",
+                         ull(m.memory.weightsBytes), ull(sum.valueOrMax())));
+  return Status::ok();
+}
+
+Status checkContract(const Manifest &m) {
+  const MemoryContract &c = m.memory;
+  INGOT_TRY(checkWeightsBytes(m));
+  const auto outside = [](uint32_t value, uint32_t most) { return value == 0 || value > most; };
+  if (outside(c.maxBatchTokens, kMaxStep) || outside(c.maxSequences, kMaxStep) ||
+      outside(c.maxContext, kMaxContext))
+    return broken(kMemoryId, {"memory"},
+                  format("%u tokens per step, %u sequences (each 1..%u), context %u (1..%u)",
+                         c.maxBatchTokens, c.maxSequences, kMaxStep, c.maxContext, kMaxContext));
+  for (size_t i = 0; i < m.kernels.size(); ++i)
+    if (m.kernels[i].scratchBytes > c.scratchBytesPerWorker)
+      return broken(kMemoryId, {"memory.scratch_bytes_per_worker"},
+                    format("%llu, kernels[%zu] needs %llu", ull(c.scratchBytesPerWorker), i,
+                           ull(m.kernels[i].scratchBytes)));
+  if (m.plan.vocab == 0 || m.plan.vocab > kMaxVocab ||
+      c.logitsBytes < abi::f32RowBytes(m.plan.vocab))
+    return broken(kMemoryId, {"memory.logits_bytes"},
+                  format("%llu for a vocabulary of %u (1..%u): at least one row of %llu",
+                         ull(c.logitsBytes), m.plan.vocab, kMaxVocab,
+                         ull(abi::f32RowBytes(m.plan.vocab))));
+  return Status::ok();
+}
+
+// ---- Buffers
+// ------------------------------------------------------------------------------------------
+
+static Status checkOutputBuffer(const Plan &plan, uint32_t index, uint64_t rowBytes,
+                                const char *field) {
+  const Place parent{"plan"}, place{field, -1, &parent};
+  if (index >= plan.buffers.size())
+    return broken(kPlanId, place, format("buffer %u of %zu", index, plan.buffers.size()));
+  const Buffer &buffer = plan.buffers[index];
+  if (buffer.kind != BufferKind::Io || buffer.rows != Symbol::ReturnedRows ||
+      buffer.rowBytes != rowBytes)
+    return broken(
+        kPlanId, place,
+        format("buffer %u is %s, one row of %llu bytes per %s: should be io, %llu bytes per "
+               "returned row",
+               index, nameOf(buffer.kind), ull(buffer.rowBytes), nameOf(buffer.rows),
+               ull(rowBytes)));
+  return Status::ok();
+}
+
+Status checkBuffers(const Manifest &m) {
+  const Plan &plan = m.plan;
+  const Place parent{"plan"};
+  for (size_t i = 0; i < plan.buffers.size(); ++i) {
+    const Buffer &b = plan.buffers[i];
+    const Place place{"buffers", static_cast<int64_t>(i), &parent};
+    if (b.rowBytes == 0 || !isPowerOfTwo(b.align) || b.align < 64 || b.align > 4096 ||
+        b.device != 0)
+      return broken(
+          kPlanId, place,
+          format("rows of %llu bytes, alignment %u, device %u: not empty, 64..4096, device 0",
+                 ull(b.rowBytes), b.align, b.device));
+  }
+  INGOT_TRY(
+      checkOutputBuffer(plan, plan.logitsBuffer, abi::f32RowBytes(plan.vocab), "logits_buffer"));
+  const bool hasArgmax =
+      std::any_of(plan.schedules.begin(), plan.schedules.end(),
+                  [](const Schedule &s) { return s.output == StepOutput::Argmax; });
+  if (hasArgmax)
+    INGOT_TRY(checkOutputBuffer(plan, plan.argmaxBuffer, sizeof(uint32_t), "argmax_buffer"));
+  if (!plan.signatureText.empty() && plan.signature != hash64(plan.signatureText))
+    return broken(kPlanId, {"signature", -1, &parent},
+                  format("%016llx, the hash of signature_text is %016llx", ull(plan.signature),
+                         ull(hash64(plan.signatureText))));
+  return Status::ok();
+}
+
+} // namespace ingot::artifact

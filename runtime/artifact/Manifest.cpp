@@ -1,0 +1,65 @@
+#include "runtime/artifact/Manifest.h"
+
+#include "runtime/base/CheckedMath.h"
+
+#include <algorithm>
+
+namespace ingot::artifact {
+
+static constexpr const char *kSegmentKinds[] = {"weights",   "cpu image",     "cubin", "ptx",
+                                                "tokenizer", "known answers", "text"};
+static constexpr const char *kSymbols[] = {"1", "tokens", "sequences", "returned_rows",
+                                           "attention_items"};
+static constexpr const char *kBufferKinds[] = {"arena", "io"};
+static constexpr const char *kLaunchKinds[] = {"kernel", "host", "copy", "fill", "collective"};
+static constexpr const char *kArgKinds[] = {"batch", "kv", "buffer", "param", "constant"};
+static constexpr const char *kStepOutputs[] = {"logits", "argmax"};
+
+template <typename Enum, size_t count>
+static const char *nameIn(const char *const (&names)[count], Enum value) {
+  const size_t index = static_cast<size_t>(value);
+  return index < count ? names[index] : "unknown";
+}
+
+const char *nameOf(SegmentKind kind) { return nameIn(kSegmentKinds, kind); }
+const char *nameOf(Symbol symbol) { return nameIn(kSymbols, symbol); }
+const char *nameOf(BufferKind kind) { return nameIn(kBufferKinds, kind); }
+const char *nameOf(LaunchKind kind) { return nameIn(kLaunchKinds, kind); }
+const char *nameOf(ArgKind kind) { return nameIn(kArgKinds, kind); }
+const char *nameOf(StepOutput output) { return nameIn(kStepOutputs, output); }
+
+uint64_t Segment::chunkCount() const { return chunkBytes == 0 ? 1 : ceilDiv(bytes, chunkBytes); }
+
+uint64_t SymbolValues::of(Symbol symbol) const {
+  switch (symbol) {
+  case Symbol::One:
+    return 1;
+  case Symbol::Tokens:
+    return tokens;
+  case Symbol::Sequences:
+    return sequences;
+  case Symbol::ReturnedRows:
+    return returnedRows;
+  case Symbol::AttentionItems:
+    return attentionItems;
+  }
+  return 0;
+}
+
+SymbolValues symbolBounds(const Schedule &schedule, const MemoryContract &memory) {
+  const uint64_t tokens = schedule.maxTokens;
+  return {tokens, std::min<uint64_t>(tokens, memory.maxSequences), tokens, tokens};
+}
+
+std::optional<uint64_t> evaluate(const Extent &extent, const SymbolValues &values) {
+  CheckedU64 sum(extent.base);
+  for (const Term &term : extent.terms) {
+    if (term.ceilDiv == 0)
+      return std::nullopt;
+    sum = sum +
+          CheckedU64(term.coefficient) * CheckedU64(ceilDiv(values.of(term.symbol), term.ceilDiv));
+  }
+  return sum.ok() ? std::optional(sum.valueOrMax()) : std::nullopt;
+}
+
+} // namespace ingot::artifact

@@ -1,0 +1,242 @@
+// The manifest of an artifact as plain C++: decoded once when an artifact is opened, built once by
+// the compiler. Mirrors ingot.fbs, whose comments give the meaning, unit and range of every field;
+// no generated code is visible here.
+#pragma once
+
+#include "runtime/base/Status.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ingot::artifact {
+
+enum class SegmentKind : uint8_t { Weights, CpuImage, Cubin, Ptx, Tokenizer, KnownAnswers, Text };
+enum class Symbol : uint8_t { One, Tokens, Sequences, ReturnedRows, AttentionItems };
+enum class BufferKind : uint8_t { Arena, Io };
+enum class LaunchKind : uint8_t { Kernel, Host, Copy, Fill, Collective };
+enum class ArgKind : uint8_t { Batch, Kv, Buffer, Param, Constant };
+enum class StepOutput : uint8_t { Logits, Argmax };
+
+/// Range::segment of a parameter that is generated at load instead of stored.
+inline constexpr uint32_t kGeneratedSegment = ~0u;
+/// Schedule::offsets entry of a buffer that the schedule does not place in the arena.
+inline constexpr uint64_t kUnusedBuffer = ~uint64_t(0);
+
+struct File {
+  std::string name; ///< empty for index 0, the artifact itself
+  uint64_t bytes = 0, hash = 0;
+};
+
+struct Segment {
+  SegmentKind kind = SegmentKind::Weights;
+  uint32_t file = 0;
+  uint64_t offset = 0, bytes = 0, align = 65536;
+  uint64_t chunkBytes = 0; ///< 0 = one chunk
+  std::vector<uint64_t> chunkHashes;
+  std::string name;
+  bool skippable = false;
+
+  uint64_t chunkCount() const;
+};
+
+struct Range {
+  uint32_t segment = 0;
+  uint64_t offset = 0, bytes = 0;
+};
+
+struct SourceRows {
+  std::string tensor;
+  uint64_t rowBegin = 0, rows = 0;
+};
+
+struct Generator {
+  uint32_t id = 0;
+  uint64_t seed = 0, stream = 0;
+  float scale = 0;
+  uint64_t firstMibHash = 0;
+};
+
+struct Param {
+  std::string name;
+  std::vector<uint64_t> shape; ///< [N, K] or [n]
+  std::string format, layout;  ///< see WeightLayout.h
+  uint32_t group = 0, interleave = 0;
+  Range data; ///< generated: segment kGeneratedSegment, offset in the generated memory
+  std::vector<SourceRows> sources;
+  std::optional<Generator> generator;
+};
+
+struct KvGroup {
+  std::string kind; ///< "full", "window", "latent", "recurrent"
+  uint32_t layers = 0, heads = 0, keyDim = 0, valueDim = 0;
+  std::string format; ///< "kv_bf16_tile16"
+  uint32_t blockTokens = 0;
+  uint64_t blockBytes = 0;
+  uint32_t window = 0;
+};
+
+struct Term {
+  Symbol symbol = Symbol::One;
+  uint64_t coefficient = 0;
+  uint32_t ceilDiv = 1;
+};
+
+struct Extent {
+  uint64_t base = 0;
+  std::vector<Term> terms;
+};
+
+struct Buffer {
+  std::string name;
+  BufferKind kind = BufferKind::Arena;
+  Symbol rows = Symbol::Tokens;
+  uint64_t rowBytes = 0;
+  uint32_t align = 64, device = 0;
+};
+
+struct Kernel {
+  std::string name, family, spec;
+  uint64_t signature = 0; ///< hash64(spec)
+  uint64_t scratchBytes = 0;
+};
+
+struct Image {
+  std::string target, level;
+  std::vector<std::string> features;
+  uint32_t segment = 0;
+};
+
+struct Arg {
+  ArgKind kind = ArgKind::Batch;
+  uint32_t index = 0;
+  uint64_t value = 0;
+};
+
+struct Launch {
+  LaunchKind kind = LaunchKind::Kernel;
+  uint32_t kernel = 0;
+  Extent items;
+  std::vector<Arg> args;
+  std::vector<uint32_t> reads, writes;
+  std::string label;
+  uint32_t device = 0;
+};
+
+struct Schedule {
+  std::string name;
+  StepOutput output = StepOutput::Logits;
+  uint32_t maxTokens = 0;
+  uint64_t arenaBytes = 0;
+  std::vector<uint64_t> offsets; ///< per buffer
+  std::vector<Launch> launches;
+  uint64_t signature = 0;
+};
+
+struct Plan {
+  std::vector<Buffer> buffers;
+  std::vector<Schedule> schedules;
+  std::vector<KvGroup> kvGroups;
+  uint32_t logitsBuffer = 0, argmaxBuffer = 0, vocab = 0;
+  uint64_t signature = 0; ///< hash64(signatureText) when that is not empty
+  std::string signatureText;
+};
+
+struct MemoryContract {
+  uint64_t weightsBytes = 0, arenaBytes = 0, scratchBytesPerWorker = 0, logitsBytes = 0;
+  uint64_t hostTableBytes = 0, kvBlockBytes = 0;
+  uint32_t maxBatchTokens = 0, maxSequences = 0, maxContext = 0;
+};
+
+struct FusionCount {
+  std::string name;
+  uint32_t fired = 0, missed = 0;
+  std::string reason;
+};
+
+struct KeyValue {
+  std::string key, value;
+};
+
+struct GenerationDefaults {
+  float temperature = 0;
+  uint32_t topK = 0;
+  float topP = 1, minP = 0;
+  uint32_t maxTokens = 0;
+  std::vector<uint32_t> stopIds;
+  int32_t bosId = -1;
+};
+
+struct KnownAnswer {
+  std::vector<uint32_t> tokenIds;
+  std::vector<float> logits;
+  std::vector<uint32_t> indices;
+  float tolerance = 0;
+};
+
+struct Manifest {
+  uint32_t formatVersion = 0, kernelAbi = 0;
+  std::string minimumRuntime;
+  std::vector<std::string> requires_; ///< `requires` is a keyword
+  std::vector<File> files;
+  std::vector<Segment> segments;
+  std::vector<Param> params;
+  std::vector<Kernel> kernels;
+  std::vector<Image> images;
+  Plan plan;
+  MemoryContract memory;
+  GenerationDefaults generation;
+  int32_t tokenizerSegment = -1;
+  std::string chatTemplate;
+  std::vector<FusionCount> fusions;
+  std::vector<KeyValue> provenance;
+  std::vector<KnownAnswer> knownAnswers;
+  std::string modelName, architecture;
+};
+
+// ---- Names for people ---------------------------------------------------------------------------
+
+const char *nameOf(SegmentKind kind);
+const char *nameOf(Symbol symbol);
+const char *nameOf(BufferKind kind);
+const char *nameOf(LaunchKind kind);
+const char *nameOf(ArgKind kind);
+const char *nameOf(StepOutput output);
+
+// ---- Sizes
+// ----------------------------------------------------------------------------------------
+
+/// Values of the symbols of a step.
+struct SymbolValues {
+  uint64_t tokens = 0, sequences = 0, returnedRows = 0, attentionItems = 0;
+  uint64_t of(Symbol symbol) const;
+};
+
+/// The corner of a schedule's bounds at which planner and checker size everything: T = maxTokens,
+/// B = min(T, maxSequences), R = T, W = T (an attention item holds at least one token).
+SymbolValues symbolBounds(const Schedule &schedule, const MemoryContract &memory);
+
+/// base + sum of coefficient * ceil(symbol / ceilDiv); nothing when it overflows or a ceilDiv is 0.
+std::optional<uint64_t> evaluate(const Extent &extent, const SymbolValues &values);
+
+// ---- Bytes
+// ------------------------------------------------------------------------------------------
+
+/// Reads manifest bytes after their hash was checked: FlatBuffers verifier, alignment of 64-bit
+/// vectors, required fields, known enum values. Says nothing about meaning: see checkManifest.
+Result<Manifest> decodeManifest(std::span<const uint8_t> bytes);
+
+/// The canonical bytes of a manifest: equal manifests give equal bytes.
+Result<std::vector<uint8_t>> encodeManifest(const Manifest &manifest);
+
+/// Every semantic rule: versions, indices, ranges inside segments, segments inside
+/// [header, manifestOffset) and apart, packed sizes, arguments, buffers inside the arena and apart
+/// while live, reads after writes, signatures, KV sizes, memory contract. The message names the
+/// field
+/// ("plan.schedules[1].launches[12].args[3]"), the numbers and the next step.
+Status checkManifest(const Manifest &manifest, uint64_t manifestOffset);
+
+} // namespace ingot::artifact

@@ -1,0 +1,189 @@
+#include "runtime/artifact/Panel32.h"
+
+#include "runtime/base/Numerics.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace ingot {
+
+/// Bytes of the 32 f16 scales of a group.
+static constexpr uint64_t kScaleBytes = kPanelColumns * 2;
+
+uint64_t panelBlockBytes(WeightFormat format) {
+  return format == WeightFormat::Int4 ? 512 : format == WeightFormat::Int8 ? 1024 : 2048;
+}
+
+// ---- Places -------------------------------------------------------------------------------------
+
+/// Byte offset of block `block` inside an int panel.
+static uint64_t blockOffset(const WeightLayout &layout, uint64_t block) {
+  const uint64_t scalesBefore = block / layout.blocksPerGroup() + 1;
+  return scalesBefore * kScaleBytes + block * panelBlockBytes(layout.format);
+}
+/// Byte offset of the scales of `group` inside an int panel.
+static uint64_t scaleOffset(const WeightLayout &layout, uint64_t group) {
+  return group * (kScaleBytes + layout.blocksPerGroup() * panelBlockBytes(layout.format));
+}
+/// Byte of (column, k) inside an int4 block; k 0..31. The nibble is high when k % 8 >= 4.
+static uint64_t int4Byte(uint64_t column, uint64_t k) {
+  return column / 16 * 256 + k / 8 * 64 + column % 16 * 4 + k % 4;
+}
+static uint64_t int8Byte(uint64_t column, uint64_t k) {
+  return column / 16 * 512 + k / 4 * 64 + column % 16 * 4 + k % 4;
+}
+/// Byte of the bf16 of (column, k) inside a panel.
+static uint64_t bf16Byte(uint64_t column, uint64_t k) {
+  return k / 2 * 128 + column / 16 * 64 + column % 16 * 4 + k % 2 * 2;
+}
+
+static const uint8_t *panelOf(const WeightLayout &layout, const uint8_t *data, uint64_t slot) {
+  return data + slot / kPanelColumns * layout.unitBytes;
+}
+
+// ---- Packing
+// --------------------------------------------------------------------------------------
+
+static void packInt4Row(const WeightLayout &layout, const int8_t *values, uint64_t column,
+                        uint8_t *panel) {
+  for (uint64_t k = 0; k < layout.columns; ++k) {
+    assert(values[k] >= -8 && values[k] <= 7 && "int4 values lie in -8..7");
+    uint8_t &byte = panel[blockOffset(layout, k / kBlockK) + int4Byte(column, k % kBlockK)];
+    const unsigned nibble = static_cast<unsigned>(values[k] + 8) & 15u;
+    byte = static_cast<uint8_t>(k % 8 < 4 ? (byte & 0xf0u) | nibble : (byte & 0x0fu) | nibble << 4);
+  }
+}
+
+static void packInt8Row(const WeightLayout &layout, const int8_t *values, uint64_t column,
+                        uint8_t *panel) {
+  for (uint64_t k = 0; k < layout.columns; ++k)
+    panel[blockOffset(layout, k / kBlockK) + int8Byte(column, k % kBlockK)] =
+        static_cast<uint8_t>(values[k] + 128);
+}
+
+/// An int panel in which every value and every scale is zero.
+static void clearPanel(const WeightLayout &layout, uint8_t *panel) {
+  std::memset(panel, layout.format == WeightFormat::Int4 ? 0x88 : 0x80, layout.unitBytes);
+  for (uint64_t group = 0; group < layout.groups(); ++group)
+    std::memset(panel + scaleOffset(layout, group), 0, kScaleBytes);
+}
+
+void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint64_t firstPanel,
+                uint64_t panels, uint8_t *out) {
+  assert(layout.kind == LayoutKind::Panel32 && layout.isQuantized());
+  assert(matrix.values.size() == layout.rows * layout.columns);
+  assert(matrix.scales.size() == layout.rows * layout.groups());
+  assert(firstPanel + panels <= layout.units);
+  for (uint64_t p = firstPanel; p < firstPanel + panels; ++p, out += layout.unitBytes) {
+    clearPanel(layout, out);
+    for (uint64_t column = 0; column < kPanelColumns; ++column) {
+      const int64_t row = layout.rowAt(p, column);
+      if (row < 0)
+        continue;
+      const uint16_t *scales = matrix.scales.data() + row * layout.groups();
+      for (uint64_t group = 0; group < layout.groups(); ++group)
+        std::memcpy(out + scaleOffset(layout, group) + column * 2, scales + group, 2);
+      const int8_t *values = matrix.values.data() + row * layout.columns;
+      if (layout.format == WeightFormat::Int4)
+        packInt4Row(layout, values, column, out);
+      else
+        packInt8Row(layout, values, column, out);
+    }
+  }
+}
+
+void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values,
+                    uint64_t firstPanel, uint64_t panels, uint8_t *out) {
+  assert(layout.kind == LayoutKind::Panel32 && layout.format == WeightFormat::Bf16);
+  assert(values.size() == layout.rows * layout.columns);
+  assert(firstPanel + panels <= layout.units);
+  for (uint64_t p = firstPanel; p < firstPanel + panels; ++p, out += layout.unitBytes) {
+    std::memset(out, 0, layout.unitBytes);
+    for (uint64_t column = 0; column < kPanelColumns; ++column) {
+      const int64_t row = layout.rowAt(p, column);
+      if (row < 0)
+        continue;
+      const uint16_t *source = values.data() + row * layout.columns;
+      for (uint64_t k = 0; k < layout.columns; ++k)
+        std::memcpy(out + bf16Byte(column, k), source + k, 2);
+    }
+  }
+}
+
+// ---- Padding
+// ---------------------------------------------------------------------------------------
+
+void setPanelScales(const WeightLayout &layout, uint16_t scale, uint8_t *panel) {
+  uint16_t scales[kPanelColumns];
+  std::fill_n(scales, kPanelColumns, scale);
+  for (uint64_t group = 0; group < layout.groups(); ++group)
+    std::memcpy(panel + scaleOffset(layout, group), scales, kScaleBytes);
+}
+
+/// Sets element (column, k) to the value 0.
+static void clearElement(const WeightLayout &layout, uint64_t column, uint64_t k, uint8_t *panel) {
+  if (layout.format == WeightFormat::Bf16) {
+    std::memset(panel + bf16Byte(column, k), 0, 2);
+  } else if (layout.format == WeightFormat::Int8) {
+    panel[blockOffset(layout, k / kBlockK) + int8Byte(column, k % kBlockK)] = 0x80;
+  } else {
+    uint8_t &byte = panel[blockOffset(layout, k / kBlockK) + int4Byte(column, k % kBlockK)];
+    byte = static_cast<uint8_t>(k % 8 < 4 ? (byte & 0xf0u) | 0x08u : (byte & 0x0fu) | 0x80u);
+  }
+}
+
+void clearPanelPadding(const WeightLayout &layout, uint64_t index, uint8_t *panel) {
+  for (uint64_t column = 0; column < kPanelColumns; ++column) {
+    const bool isPadding = layout.rowAt(index, column) < 0;
+    for (uint64_t k = isPadding ? 0 : layout.columns; k < layout.paddedColumns(); ++k)
+      clearElement(layout, column, k, panel);
+    for (uint64_t group = 0; isPadding && layout.isQuantized() && group < layout.groups(); ++group)
+      std::memset(panel + scaleOffset(layout, group) + column * 2, 0, 2);
+  }
+}
+
+// ---- Reading
+// ----------------------------------------------------------------------------------------
+
+int panelValue(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k) {
+  assert(layout.isQuantized() && row < layout.rows && k < layout.paddedColumns());
+  const uint64_t slot = layout.slotOfRow(row), column = slot % kPanelColumns;
+  const uint8_t *block = panelOf(layout, data, slot) + blockOffset(layout, k / kBlockK);
+  if (layout.format == WeightFormat::Int8)
+    return static_cast<int>(block[int8Byte(column, k % kBlockK)]) - 128;
+  const uint8_t byte = block[int4Byte(column, k % kBlockK)];
+  return static_cast<int>(k % 8 < 4 ? byte & 15u : byte >> 4) - 8;
+}
+
+uint16_t panelScale(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t group) {
+  assert(layout.isQuantized() && row < layout.rows && group < layout.groups());
+  const uint64_t slot = layout.slotOfRow(row);
+  uint16_t bits;
+  std::memcpy(&bits,
+              panelOf(layout, data, slot) + scaleOffset(layout, group) + slot % kPanelColumns * 2,
+              2);
+  return bits;
+}
+
+uint16_t panelBf16(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k) {
+  assert(layout.format == WeightFormat::Bf16 && row < layout.rows && k < layout.paddedColumns());
+  const uint64_t slot = layout.slotOfRow(row);
+  uint16_t bits;
+  std::memcpy(&bits, panelOf(layout, data, slot) + bf16Byte(slot % kPanelColumns, k), 2);
+  return bits;
+}
+
+void unpackPanelRow(const WeightLayout &layout, const uint8_t *data, uint64_t row, float *out) {
+  for (uint64_t k = 0; k < layout.columns; ++k) {
+    if (layout.format == WeightFormat::Bf16) {
+      out[k] = numerics::fromBf16(panelBf16(layout, data, row, k));
+      continue;
+    }
+    const uint64_t group = k / kBlockK / layout.blocksPerGroup();
+    out[k] = static_cast<float>(panelValue(layout, data, row, k)) *
+             numerics::fromF16(panelScale(layout, data, row, group));
+  }
+}
+
+} // namespace ingot

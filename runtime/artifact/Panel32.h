@@ -1,0 +1,57 @@
+// The panel32 layouts: panels of 32 output columns (rows of the checkpoint's [N, K] weight), K in
+// blocks of 32, one linear stream per panel. The same bytes serve one row and many and every
+// instruction-set level. With nb = blocks, all integers little endian:
+//
+//   int4   per group: [32] f16 scales (64 B), then its blocks of 512 B.
+//          block byte v*256 + i*64 + c*4 + j   (v 0..1 column half, i 0..3, c 0..15, j 0..3)
+//            low nibble  = w[k = i*8 + j] + 8,  high nibble = w[k = i*8 + 4 + j] + 8
+//            of column v*16 + c
+//          panel bytes = groups * 64 + nb * 512
+//   int8   the same with blocks of 1024 B:
+//          block byte v*512 + i*64 + c*4 + j   (i 0..7) = w[k = i*4 + j] + 128
+//          panel bytes = groups * 64 + nb * 1024
+//   bf16   [paddedK / 2][v 0..1][c 0..15][2] bf16: 128 B per pair of k, no scales
+//          panel bytes = paddedK * 64
+//
+// Padding columns and padding k hold the value 0 (nibble 8, byte 128) and padding columns scale 0.
+#pragma once
+
+#include "runtime/artifact/WeightLayout.h"
+
+#include <cstdint>
+#include <span>
+
+namespace ingot {
+
+/// Bytes of one block of 32 columns by 32 k without scales.
+uint64_t panelBlockBytes(WeightFormat format);
+
+/// A quantized matrix in row-major order.
+struct QuantizedMatrix {
+  std::span<const int8_t> values;   ///< [rows][columns]; int4: -8..7, int8: -128..127
+  std::span<const uint16_t> scales; ///< [rows][groups] f16 bits
+};
+
+/// Packs panels [firstPanel, firstPanel + panels) into `out` (panels * unitBytes). Sizes are
+/// asserted.
+void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint64_t firstPanel,
+                uint64_t panels, uint8_t *out);
+/// The same for bf16 bits [rows][columns].
+void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values,
+                    uint64_t firstPanel, uint64_t panels, uint8_t *out);
+
+/// Gives every group and column of one int panel the same scale.
+void setPanelScales(const WeightLayout &layout, uint16_t scale, uint8_t *panel);
+/// Sets what is padding in the bytes of panel `index` to zero values and zero scales.
+void clearPanelPadding(const WeightLayout &layout, uint64_t index, uint8_t *panel);
+
+/// Integer value of logical element (row, k) of a packed int4 or int8 parameter.
+int panelValue(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k);
+/// f16 bits of the scale of (row, group).
+uint16_t panelScale(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t group);
+/// bf16 bits of element (row, k) of a packed bf16 parameter.
+uint16_t panelBf16(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k);
+/// Writes the `columns` dequantized values of a logical row of any panel32 format.
+void unpackPanelRow(const WeightLayout &layout, const uint8_t *data, uint64_t row, float *out);
+
+} // namespace ingot

@@ -1,0 +1,125 @@
+#include "runtime/artifact/WeightLayout.h"
+
+#include "runtime/base/CheckedMath.h"
+#include "runtime/base/Format.h"
+
+#include <optional>
+
+namespace ingot {
+
+static constexpr const char *kFormatNames[] = {"f32", "bf16", "int8", "int4"};
+static constexpr const char *kLayoutNames[] = {"row", "panel32"};
+/// No dimension of a parameter is larger than this; far above any model, far below an overflow.
+static constexpr uint64_t kMaxDimension = uint64_t(1) << 32;
+/// No parameter is larger than this.
+static constexpr uint64_t kMaxParamBytes = uint64_t(1) << 48;
+
+const char *formatName(WeightFormat format) { return kFormatNames[static_cast<size_t>(format)]; }
+const char *layoutName(LayoutKind kind) { return kLayoutNames[static_cast<size_t>(kind)]; }
+
+static Status refuse(std::string why) {
+  return Status(ErrorClass::Data, "weight-layout", std::move(why));
+}
+
+template <typename Enum, size_t count>
+static std::optional<Enum> byName(const char *const (&names)[count], std::string_view name) {
+  for (size_t i = 0; i < count; ++i)
+    if (name == names[i])
+      return static_cast<Enum>(i);
+  return std::nullopt;
+}
+
+static Status checkOptions(const WeightLayout &layout) {
+  if (layout.kind == LayoutKind::Row && layout.format != WeightFormat::F32)
+    return refuse(format("layout row stores f32, not %s", formatName(layout.format)));
+  if (layout.kind == LayoutKind::Panel32 && layout.format == WeightFormat::F32)
+    return refuse("layout panel32 stores bf16, int8 and int4, not f32");
+  if (layout.group % kBlockK != 0 || (layout.group != 0 && !layout.isQuantized()))
+    return refuse(format("group %u: int formats take a multiple of 32 or 0 (per channel), others 0",
+                         layout.group));
+  if (layout.interleave == 0)
+    return Status::ok();
+  if (layout.interleave != kInterleave || layout.kind != LayoutKind::Panel32)
+    return refuse(format("interleave %u: panel32 takes 0 or 16, row takes 0", layout.interleave));
+  if (layout.rows % 2 != 0)
+    return refuse(format("interleave 16 needs two sources of equal rows, got %llu rows together",
+                         static_cast<unsigned long long>(layout.rows)));
+  return Status::ok();
+}
+
+/// Sets units, unitBytes and bytes.
+static Status computeSizes(WeightLayout &layout) {
+  if (layout.kind == LayoutKind::Row) {
+    layout.units = layout.rows;
+    layout.unitBytes = layout.paddedColumns() * 4;
+  } else {
+    const uint64_t plain = ceilDiv(layout.rows, kPanelColumns);
+    // Half panels of each source, and their number rounded up to whole 32-row steps of the output.
+    const uint64_t interleaved = ceilDiv(layout.rows / 2, kPanelColumns) * 2;
+    layout.units = layout.interleave ? interleaved : plain;
+    const uint64_t scaleBytes = layout.isQuantized() ? layout.groups() * kPanelColumns * 2 : 0;
+    const uint64_t blockBytes = layout.format == WeightFormat::Int4   ? 512
+                                : layout.format == WeightFormat::Int8 ? 1024
+                                                                      : 2048;
+    layout.unitBytes = scaleBytes + layout.blocks() * blockBytes;
+  }
+  const CheckedU64 bytes = CheckedU64(layout.units) * CheckedU64(layout.unitBytes);
+  if (!bytes.atMost(kMaxParamBytes))
+    return refuse(format("%llu x %llu elements are more than a parameter may hold",
+                         static_cast<unsigned long long>(layout.rows),
+                         static_cast<unsigned long long>(layout.columns)));
+  layout.bytes = bytes.valueOrMax();
+  return Status::ok();
+}
+
+Result<WeightLayout> WeightLayout::make(std::string_view formatText, std::string_view layoutText,
+                                        std::span<const uint64_t> shape, uint32_t group,
+                                        uint32_t interleave) {
+  const auto formatValue = byName<WeightFormat>(kFormatNames, formatText);
+  if (!formatValue)
+    return refuse(ingot::format("unknown format \"%.*s\"; known are f32, bf16, int8 and int4",
+                                static_cast<int>(formatText.size()), formatText.data()));
+  const auto kindValue = byName<LayoutKind>(kLayoutNames, layoutText);
+  if (!kindValue)
+    return refuse(ingot::format("unknown layout \"%.*s\"; known are row and panel32",
+                                static_cast<int>(layoutText.size()), layoutText.data()));
+  if (shape.empty() || shape.size() > 2)
+    return refuse(ingot::format("a shape of %zu dimensions; parameters have 1 or 2", shape.size()));
+  for (uint64_t dimension : shape)
+    if (dimension == 0 || dimension > kMaxDimension)
+      return refuse(ingot::format("dimension %llu is outside 1..2^32",
+                                  static_cast<unsigned long long>(dimension)));
+  WeightLayout layout;
+  layout.format = *formatValue;
+  layout.kind = *kindValue;
+  layout.rows = shape.size() == 2 ? shape[0] : 1;
+  layout.columns = shape.back();
+  layout.group = group;
+  layout.interleave = interleave;
+  INGOT_TRY(checkOptions(layout));
+  INGOT_TRY(computeSizes(layout));
+  return layout;
+}
+
+int64_t WeightLayout::rowAt(uint64_t panel, uint64_t column) const {
+  if (interleave == 0) {
+    const uint64_t row = panel * kPanelColumns + column;
+    return row < rows ? static_cast<int64_t>(row) : -1;
+  }
+  const uint64_t perSource = rows / 2;
+  const uint64_t row = panel * kInterleave + column % kInterleave;
+  if (row >= perSource)
+    return -1;
+  return static_cast<int64_t>(column < kInterleave ? row : perSource + row);
+}
+
+uint64_t WeightLayout::slotOfRow(uint64_t row) const {
+  if (interleave == 0)
+    return row;
+  const uint64_t perSource = rows / 2;
+  const bool second = row >= perSource;
+  const uint64_t within = second ? row - perSource : row;
+  return within / kInterleave * kPanelColumns + (second ? kInterleave : 0) + within % kInterleave;
+}
+
+} // namespace ingot

@@ -1,0 +1,67 @@
+// Where the elements of a packed parameter lie: sizes and index arithmetic. The two layouts are
+//   row      RowLayout.h: f32 vectors and matrices (norm gains)
+//   panel32  Panel32.h: matrices and embedding tables as the kernels read them
+#pragma once
+
+#include "runtime/base/Status.h"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace ingot {
+
+enum class WeightFormat : uint8_t { F32, Bf16, Int8, Int4 };
+enum class LayoutKind : uint8_t { Row, Panel32 };
+
+const char *formatName(WeightFormat format); ///< "f32", "bf16", "int8", "int4"
+const char *layoutName(LayoutKind kind);     ///< "row", "panel32"
+
+/// Output columns of a panel, elements of K in a block.
+inline constexpr uint64_t kPanelColumns = 32;
+inline constexpr uint64_t kBlockK = 32;
+/// Columns of alternating sources in a panel of an interleaved (gate/up) weight.
+inline constexpr uint64_t kInterleave = 16;
+/// Every parameter starts at a multiple of this inside its segment.
+inline constexpr uint64_t kParamAlign = 64;
+
+/// Geometry of one packed parameter. Checked when made: no later arithmetic can overflow.
+///
+/// A parameter is a sequence of `units` equal pieces of `unitBytes`: rows of the row layout, panels
+/// of panel32. Units are what writers stream and generators fill independently.
+struct WeightLayout {
+  WeightFormat format = WeightFormat::F32;
+  LayoutKind kind = LayoutKind::Row;
+  uint64_t rows = 0;       ///< N: output features; 1 for a vector
+  uint64_t columns = 0;    ///< K: input features; the length of a vector
+  uint32_t group = 0;      ///< columns per scale, a multiple of 32; 0 = per channel
+  uint32_t interleave = 0; ///< 0 or kInterleave
+  uint64_t units = 0;
+  uint64_t unitBytes = 0;
+  uint64_t bytes = 0; ///< units * unitBytes
+
+  /// Fails with id "weight-layout" and the reason when the combination has no layout.
+  static Result<WeightLayout> make(std::string_view format, std::string_view layout,
+                                   std::span<const uint64_t> shape, uint32_t group,
+                                   uint32_t interleave);
+
+  /// K rounded up to 32.
+  uint64_t paddedColumns() const { return (columns + kBlockK - 1) / kBlockK * kBlockK; }
+  /// Blocks of 32 along K.
+  uint64_t blocks() const { return paddedColumns() / kBlockK; }
+  /// Blocks that share one scale, at least one; the last group may have fewer.
+  uint64_t blocksPerGroup() const { return group == 0 ? blocks() : group / kBlockK; }
+  /// Scales per row (int formats).
+  uint64_t groups() const { return (blocks() + blocksPerGroup() - 1) / blocksPerGroup(); }
+  bool isQuantized() const { return format == WeightFormat::Int8 || format == WeightFormat::Int4; }
+
+  /// panel32: the logical row in `column` of `panel`, or -1 for padding. Plain: 32 * panel +
+  /// column. Interleaved with F = rows / 2 rows of each source: columns 0..15 hold rows 16 * panel
+  /// + column of the first source, columns 16..31 the same rows of the second, which starts at
+  /// logical row F.
+  int64_t rowAt(uint64_t panel, uint64_t column) const;
+  /// Inverse of rowAt: panel * 32 + column of a logical row.
+  uint64_t slotOfRow(uint64_t row) const;
+};
+
+} // namespace ingot
