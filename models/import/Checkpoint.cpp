@@ -53,8 +53,8 @@ Result<WeightMap> readIndex(const std::string &path) {
   WeightMap map;
   for (const auto &[tensor, file] : table->items()) {
     if (!file.is_string() || !isPlainFileName(file.get<std::string>()))
-      return badIndex(path, "weight_map of tensor \"" + tensor + "\" is not a file name: " +
-                                file.dump().substr(0, 80));
+      return badIndex(path, "weight_map of tensor \"" + tensor +
+                                "\" is not a file name: " + file.dump().substr(0, 80));
     map.emplace(tensor, file.get<std::string>());
   }
   return map;
@@ -74,16 +74,18 @@ Status compareWithIndex(const Checkpoint::Tensors &tensors, const WeightMap &map
   for (const auto &[name, file] : map) {
     const auto found = tensors.find(name);
     if (found == tensors.end())
-      return badIndex(indexPath, "tensor \"" + name + "\" is not in " + file + ", where the index "
-                                 "puts it; download the checkpoint again");
+      return badIndex(indexPath, "tensor \"" + name + "\" is not in " + file +
+                                     ", where the index "
+                                     "puts it; download the checkpoint again");
     if (found->second.file != file)
       return badIndex(indexPath, "tensor \"" + name + "\" is in " + found->second.file +
                                      ", the index says " + file);
   }
   for (const auto &[name, tensor] : tensors)
     if (map.find(name) == map.end())
-      return badIndex(indexPath, "tensor \"" + name + "\" of " + tensor.file +
-                                     " is not in the index; shards and index do not belong together");
+      return badIndex(indexPath,
+                      "tensor \"" + name + "\" of " + tensor.file +
+                          " is not in the index; shards and index do not belong together");
   return Status::ok();
 }
 

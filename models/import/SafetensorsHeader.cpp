@@ -20,12 +20,12 @@ struct ElementType {
 
 // Every element type of the format; those that no weight can have still take their place in a file.
 constexpr std::array kElementTypes = {
-    ElementType{"BOOL", 8},    ElementType{"U8", 8},       ElementType{"I8", 8},
-    ElementType{"F8_E5M2", 8}, ElementType{"F8_E4M3", 8},  ElementType{"F8_E8M0", 8},
-    ElementType{"U16", 16},    ElementType{"I16", 16},     ElementType{"F16", 16},
-    ElementType{"BF16", 16},   ElementType{"U32", 32},     ElementType{"I32", 32},
-    ElementType{"F32", 32},    ElementType{"U64", 64},     ElementType{"I64", 64},
-    ElementType{"F64", 64},    ElementType{"C64", 64},     ElementType{"F4", 4},
+    ElementType{"BOOL", 8},    ElementType{"U8", 8},      ElementType{"I8", 8},
+    ElementType{"F8_E5M2", 8}, ElementType{"F8_E4M3", 8}, ElementType{"F8_E8M0", 8},
+    ElementType{"U16", 16},    ElementType{"I16", 16},    ElementType{"F16", 16},
+    ElementType{"BF16", 16},   ElementType{"U32", 32},    ElementType{"I32", 32},
+    ElementType{"F32", 32},    ElementType{"U64", 64},    ElementType{"I64", 64},
+    ElementType{"F64", 64},    ElementType{"C64", 64},    ElementType{"F4", 4},
     ElementType{"F6_E2M3", 6}, ElementType{"F6_E3M2", 6},
 };
 constexpr size_t kMaxRank = 8;
@@ -74,8 +74,8 @@ private:
     if (shape == row_.end() || !shape->is_array())
       return fail("safetensors-entry", "\"shape\" is missing or no array");
     if (shape->size() > kMaxRank)
-      return fail("safetensors-shape", format("has %zu dimensions, at most %zu are read",
-                                              shape->size(), kMaxRank));
+      return fail("safetensors-shape",
+                  format("has %zu dimensions, at most %zu are read", shape->size(), kMaxRank));
     CheckedU64 bits(elementBits_);
     for (const Json &dim : *shape) {
       if (!dim.is_number_unsigned() || dim.get<uint64_t>() > uint64_t(INT64_MAX))
@@ -149,9 +149,9 @@ Status checkTiling(std::vector<SafetensorsEntry> &tensors, uint64_t dataBytes,
 /// The JSON text behind the length, checked against the file's size.
 Result<std::string_view> headerText(std::span<const uint8_t> bytes, const std::string &where) {
   if (bytes.size() < kLengthBytes)
-    return Status(ErrorClass::Data, "safetensors-truncated",
-                  format("%s: %zu bytes are too few for a safetensors file", where.c_str(),
-                         bytes.size()));
+    return Status(
+        ErrorClass::Data, "safetensors-truncated",
+        format("%s: %zu bytes are too few for a safetensors file", where.c_str(), bytes.size()));
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), kLengthBytes);
   if (length > kMaxSafetensorsHeader)

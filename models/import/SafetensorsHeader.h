@@ -21,15 +21,16 @@ struct SafetensorsEntry {
 };
 
 struct SafetensorsHeader {
-  uint64_t dataOffset = 0;              ///< bytes from the start of the file to the data area
+  uint64_t dataOffset = 0;               ///< bytes from the start of the file to the data area
   std::vector<SafetensorsEntry> tensors; ///< ascending offsets, without gap or overlap
 };
 
 /// Longest header that is read, bytes.
 inline constexpr uint64_t kMaxSafetensorsHeader = 100'000'000;
 
-/// Reads the header of the whole file `bytes` and proves that its tensors tile the data area exactly.
-/// `where` names the file in errors, whose ids are "safetensors-truncated", "-header", "-entry",
+/// Reads the header of the whole file `bytes` and proves that its tensors tile the data area
+/// exactly. `where` names the file in errors, whose ids are "safetensors-truncated", "-header",
+/// "-entry",
 /// "-dtype", "-shape", "-offsets", "-overlap", "-gap" and those of parseJson.
 Result<SafetensorsHeader> parseSafetensorsHeader(std::span<const uint8_t> bytes,
                                                  std::string_view where);

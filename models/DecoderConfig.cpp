@@ -1,0 +1,84 @@
+#include "models/DecoderConfig.h"
+
+#include "models/Rope.h"
+#include "runtime/base/Format.h"
+
+namespace ingot {
+namespace {
+
+// Generous limits; products of any four of these stay far below 2^63.
+constexpr int64_t kMaxWidth = int64_t(1) << 20;
+constexpr int64_t kMaxVocab = int64_t(1) << 24;
+constexpr int64_t kMaxLayers = 4096;
+constexpr int64_t kMaxHeads = 4096;
+constexpr int64_t kMaxHeadDim = 4096;
+constexpr int64_t kMaxContext = int64_t(1) << 30;
+constexpr NumberRange kEps{1e-30, 1};
+
+long long show(int64_t value) { return value; }
+
+Status readSizes(const HfConfig &config, int64_t defaultContext, DecoderSpec &spec) {
+  INGOT_ASSIGN(spec.vocab, config.integer("vocab_size", {1, kMaxVocab}));
+  INGOT_ASSIGN(spec.hidden, config.integer("hidden_size", {1, kMaxWidth}));
+  INGOT_ASSIGN(spec.layers, config.integer("num_hidden_layers", {1, kMaxLayers}));
+  INGOT_ASSIGN(spec.feedForward, config.integer("intermediate_size", {1, kMaxWidth}));
+  INGOT_ASSIGN(spec.maxContext,
+               config.integer("max_position_embeddings", {1, kMaxContext}, defaultContext));
+  return Status::ok();
+}
+
+Status readHeads(const HfConfig &config, std::optional<int64_t> defaultDim, DecoderSpec &spec) {
+  INGOT_ASSIGN(spec.heads, config.integer("num_attention_heads", {1, kMaxHeads}));
+  INGOT_ASSIGN(spec.kvHeads, config.integer("num_key_value_heads", {1, kMaxHeads}, spec.heads));
+  if (spec.heads % spec.kvHeads != 0)
+    return config.refuse("config-heads", "num_key_value_heads",
+                         format("%lld query heads cannot share %lld key heads evenly",
+                                show(spec.heads), show(spec.kvHeads)));
+  const bool given = config.has("head_dim") || defaultDim.has_value();
+  if (!given && spec.hidden % spec.heads != 0)
+    return config.refuse("config-heads", "num_attention_heads",
+                         format("hidden_size %lld is not a multiple of %lld heads and head_dim is "
+                                "absent",
+                                show(spec.hidden), show(spec.heads)));
+  INGOT_ASSIGN(spec.headDim, config.integer("head_dim", {2, kMaxHeadDim},
+                                            defaultDim.value_or(spec.hidden / spec.heads)));
+  if (spec.headDim < 2 || spec.headDim % 2 != 0)
+    return config.refuse("config-head-dim", "head_dim",
+                         format("%lld columns per head; rotation works on pairs, so an even number "
+                                "from 2 on is needed",
+                                show(spec.headDim)));
+  return Status::ok();
+}
+
+} // namespace
+
+Result<DecoderSpec> readDecoderConfig(const HfConfig &config, const DecoderDefaults &defaults) {
+  DecoderSpec spec;
+  INGOT_TRY(readSizes(config, defaults.maxContext, spec));
+  INGOT_TRY(readHeads(config, defaults.headDim, spec));
+  INGOT_ASSIGN(const std::string activation, config.text("hidden_act", "silu"));
+  if (activation != "silu" && activation != "swish")
+    return config.refuse("config-activation", "hidden_act",
+                         "\"" + activation + "\" is not supported here; supported: silu");
+  INGOT_ASSIGN(spec.modelType, config.text("model_type", "decoder"));
+  INGOT_ASSIGN(spec.normEps, config.number("rms_norm_eps", kEps, 1e-6));
+  INGOT_ASSIGN(spec.tiedHead, config.boolean("tie_word_embeddings", false));
+  INGOT_ASSIGN(spec.attentionBias, config.boolean("attention_bias", false));
+  INGOT_ASSIGN(spec.rope, readRope(config, spec.maxContext));
+  return spec;
+}
+
+Status refuseQuantized(const HfConfig &config) {
+  for (const char *key : {"quantization_config", "compression_config"}) {
+    INGOT_ASSIGN(const std::optional<HfConfig> section, config.section(key));
+    if (!section)
+      continue;
+    INGOT_ASSIGN(const std::string method, section->text("quant_method", "of no name"));
+    return config.refuse("config-quantized", key,
+                         "the weights are stored quantized (method " + method +
+                             "); give the original float checkpoint, Ingot quantizes it itself");
+  }
+  return Status::ok();
+}
+
+} // namespace ingot

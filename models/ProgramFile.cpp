@@ -1,0 +1,126 @@
+#include "models/ProgramFile.h"
+
+#include "ir/IngotDialect.h"
+#include "runtime/base/Format.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <set>
+
+using namespace mlir;
+
+namespace ingot {
+namespace {
+
+constexpr const char *kInfoName = "ingot.model";
+
+Status invalid(const std::string &path, const std::string &what) {
+  return Status(ErrorClass::Data, "program-invalid", path + ": " + what);
+}
+
+std::string diagnosticText(Diagnostic &diagnostic) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (auto place = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
+    stream << "line " << place.getLine() << " column " << place.getColumn() << ": ";
+  stream << diagnostic;
+  return text;
+}
+
+/// The entry, with the signature that every model program has.
+func::FuncOp findEntry(ModuleOp module) {
+  auto entry = module.lookupSymbol<func::FuncOp>("forward");
+  if (!entry || entry.isExternal())
+    return {};
+  const FunctionType type = entry.getFunctionType();
+  if (type.getNumInputs() < 2 || !isa<BatchType>(type.getInput(0)) || type.getNumResults() < 1)
+    return {};
+  for (Type input : type.getInputs().drop_front())
+    if (!isa<KvType>(input))
+      return {};
+  auto logits = dyn_cast<RankedTensorType>(type.getResult(0));
+  return logits && logits.getRank() == 2 ? entry : func::FuncOp();
+}
+
+int64_t widthOfEmbedding(func::FuncOp entry) {
+  int64_t width = 0;
+  entry.walk([&](EmbedOp embed) {
+    width = cast<RankedTensorType>(embed.getResult().getType()).getDimSize(1);
+  });
+  return width;
+}
+
+} // namespace
+
+Result<OwningOpRef<ModuleOp>> parseProgram(const std::string &path, MLIRContext &context) {
+  context.loadDialect<IngotDialect, func::FuncDialect>();
+  std::string first;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (first.empty())
+      first = diagnosticText(diagnostic);
+    return success();
+  });
+  auto module = parseSourceFile<ModuleOp>(path, ParserConfig(&context));
+  if (!module)
+    return invalid(path, first.empty() ? "cannot be read" : first);
+  return module;
+}
+
+void writeProgramInfo(ModuleOp module, const ModelInfo &info) {
+  Builder builder(module.getContext());
+  module->setAttr(
+      kInfoName,
+      builder.getDictionaryAttr({
+          builder.getNamedAttr("architecture", builder.getStringAttr(info.architecture)),
+          builder.getNamedAttr("max_context", builder.getI64IntegerAttr(info.maxContext)),
+          builder.getNamedAttr("name", builder.getStringAttr(info.name)),
+      }));
+}
+
+Result<ModelInfo> readProgramInfo(ModuleOp module, const std::string &path) {
+  func::FuncOp entry = findEntry(module);
+  if (!entry)
+    return invalid(path, "needs an entry @forward(!ingot.batch, !ingot.kv<...>) that returns "
+                         "logits and cache");
+  auto attributes = module->getAttrOfType<DictionaryAttr>(kInfoName);
+  auto context = attributes ? attributes.getAs<IntegerAttr>("max_context") : IntegerAttr();
+  if (!context || context.getInt() < 1)
+    return invalid(path, "the module needs the attribute ingot.model = {architecture = \"...\", "
+                         "max_context = N, name = \"...\"} with N of at least 1");
+  ModelInfo info;
+  auto architecture = attributes.getAs<StringAttr>("architecture");
+  auto name = attributes.getAs<StringAttr>("name");
+  info.architecture = architecture ? architecture.str() : "program";
+  info.maxContext = context.getInt();
+  info.vocab = cast<RankedTensorType>(entry.getFunctionType().getResult(0)).getDimSize(1);
+  info.hidden = widthOfEmbedding(entry);
+  for (Type input : entry.getFunctionType().getInputs().drop_front())
+    info.layers += cast<KvType>(input).getLayers();
+  info.parameters = countParameters(module);
+  info.name = name ? name.str() : modelName("program", info.parameters);
+  return info;
+}
+
+uint64_t countParameters(ModuleOp module) {
+  std::set<std::string> seen;
+  uint64_t elements = 0;
+  module.walk([&](ParamOp param) {
+    if (seen.insert(param.getName().str()).second)
+      elements += cast<RankedTensorType>(param.getResult().getType()).getNumElements();
+  });
+  return elements;
+}
+
+std::string modelName(const std::string &modelType, uint64_t parameters) {
+  if (parameters >= 1'000'000'000)
+    return modelType + format("-%.1fB", static_cast<double>(parameters) / 1e9);
+  if (parameters >= 1'000'000)
+    return modelType + format("-%.1fM", static_cast<double>(parameters) / 1e6);
+  return modelType + format("-%.0fK", static_cast<double>(parameters) / 1e3);
+}
+
+} // namespace ingot
