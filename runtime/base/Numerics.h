@@ -72,7 +72,7 @@ inline uint16_t toF16(float value) {
 
 /// Constants of exp: argument clamped to [kExpMin, kExpMax]; n = rint(x * log2 e);
 /// r = x - n ln 2 in two parts; p(r) by Horner; result = p * 2^n by adding n to the exponent field.
-/// exp(0) == 1 exactly. Relative error below 2e-7 on the whole range.
+/// exp(0) == 1 exactly. Relative error below 3e-7 on the whole range.
 inline constexpr float kExpMin = -87.0f;
 inline constexpr float kExpMax = 88.0f;
 inline constexpr float kLog2E = 1.44269504f;
@@ -171,7 +171,7 @@ struct ActGroupMeta {
 };
 
 /// Exponent e of the scale 2^e for a group whose largest magnitude is `amax`: the smallest e >=
-/// -kScaleBias with rint(amax / 2^e) <= 127; groups of zeros and denormals give -kScaleBias.
+/// -kScaleBias with amax / 2^e <= 127; groups of zeros and denormals give -kScaleBias.
 inline int actExponent(float amax) {
   const uint32_t bits = bitsOf(amax) & 0x7fffffffu;
   if (bits < 0x00800000u)
@@ -230,12 +230,10 @@ inline float rotateHigh(float lo, float hi, float cosine, float sine) {
   return std::fmaf(lo, sine, hi * cosine);
 }
 
-// ---- Rule A: attention of one query row and head over its visible positions
-// ----------------------
+// ---- Rule A: attention of one query row and head over its visible positions --------------------
 //
 //   score  s_p = chain(q, k_p) * scale; the chain over head_dim is that of a bf16 matmul: per pair
-//   of d
-//          ascending F = fma(q[2i+1], k[2i+1], F), F = fma(q[2i], k[2i], F), F starts at +0.
+//          of d ascending F = fma(q[2i+1], k[2i+1], F), F = fma(q[2i], k[2i], F), F starts at +0.
 //   tile   64 positions from absolute 0. Over the visible s_p of the tile:
 //            m' = max(m, max s_p)             alpha = exp(m - m')
 //            p_j = exp(s_j - m'), exactly +0 where position j is not visible
