@@ -1,0 +1,102 @@
+// Values of the reference evaluator: rows, weights, the batch and the cache, as plain arrays.
+// MLIR-free.
+#pragma once
+
+#include "runtime/base/Numerics.h"
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <tuple>
+#include <vector>
+
+namespace ingot::reference {
+
+/// Element types of a row tensor.
+enum class RowKind {
+  F32,
+  Bf16,     ///< values are float32 that bfloat16 holds exactly
+  Int8Pow2, ///< int8 with a power-of-two scale per 32 columns
+  Int8F32,  ///< int8 with a float32 scale per 32 columns
+  Int,      ///< token ids and argmax partials
+};
+
+/// A row tensor [rows][columns].
+struct Rows {
+  RowKind kind = RowKind::F32;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  std::vector<float> floats;                ///< F32, Bf16
+  std::vector<int64_t> ints;                ///< Int
+  std::vector<int8_t> int8;                 ///< Int8*: [rows][groups * 32], zeros behind `columns`
+  std::vector<numerics::ActGroupMeta> meta; ///< Int8*: [rows][groups]
+
+  static Rows ofFloats(int64_t rows, int64_t columns, RowKind kind = RowKind::F32);
+  static Rows ofInts(int64_t rows, int64_t columns);
+
+  int64_t groups() const { return (columns + numerics::kActGroup - 1) / numerics::kActGroup; }
+  bool isQuantized() const { return kind == RowKind::Int8Pow2 || kind == RowKind::Int8F32; }
+  float *row(int64_t r) { return floats.data() + r * columns; }
+  const float *row(int64_t r) const { return floats.data() + r * columns; }
+  /// Value of any kind as a float; quantized rows give q * scale.
+  float valueAt(int64_t r, int64_t c) const;
+};
+
+enum class WeightKind { F32, Bf16, Int };
+
+/// A parameter [rows][columns] (vectors: columns = 1), stored k-major so that the chains of all
+/// outputs of a row can advance side by side.
+struct Weight {
+  WeightKind kind = WeightKind::F32; ///< F32 also holds float16 values
+  int64_t rows = 0;
+  int64_t columns = 1;
+  std::vector<float> floats; ///< [columns][rows]
+  std::vector<int8_t> ints;  ///< Int: [columns][rows]
+  std::vector<float> scales; ///< Int: [groups][rows]
+  int64_t group = 0;         ///< columns per scale; 0 = one per row
+
+  int64_t groupOf(int64_t k) const { return group == 0 ? 0 : k / group; }
+  /// Exact value of element (n, k).
+  float valueAt(int64_t n, int64_t k) const {
+    if (kind != WeightKind::Int)
+      return floats[k * rows + n];
+    return static_cast<float>(ints[k * rows + n]) * scales[groupOf(k) * rows + n];
+  }
+};
+
+/// One ragged step; the fields are those of abi::BatchView.
+struct Batch {
+  std::vector<uint32_t> tokenIds, ropePositions, tokenSequence, kvPositions, visibleBegin,
+      visibleEnd;
+  std::vector<uint32_t> returnRows;
+
+  int64_t tokens() const { return static_cast<int64_t>(tokenIds.size()); }
+  /// Adds causal tokens of `sequence` from position `first` on; all of them or the last are
+  /// returned.
+  void append(uint32_t sequence, uint32_t first, std::span<const uint32_t> ids, bool returnAll);
+};
+
+/// Keys and values of one sequence in one layer, bfloat16 bits by position.
+struct KvRun {
+  int64_t keyWidth = 0, valueWidth = 0; ///< heads * width of a head
+  std::vector<uint16_t> keys, values;   ///< [positions][width]
+
+  int64_t positions() const { return keyWidth ? static_cast<int64_t>(keys.size()) / keyWidth : 0; }
+  /// Makes room for `count` positions; new ones hold NaN until they are written.
+  void grow(int64_t count);
+};
+
+/// The whole cache. Sequences are numbers of the caller's choice.
+class KvState {
+public:
+  KvRun &run(int64_t group, int64_t layer, uint32_t sequence) {
+    return runs_[{group, layer, sequence}];
+  }
+  /// Every run with its {group, layer, sequence}, in ascending order.
+  const std::map<std::tuple<int64_t, int64_t, uint32_t>, KvRun> &runs() const { return runs_; }
+
+private:
+  std::map<std::tuple<int64_t, int64_t, uint32_t>, KvRun> runs_;
+};
+
+} // namespace ingot::reference

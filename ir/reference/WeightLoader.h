@@ -1,0 +1,30 @@
+// Reads and, where the program says so, quantizes the parameters of a program once each.
+#pragma once
+
+#include "ir/IngotDialect.h"
+#include "ir/WeightSource.h"
+#include "ir/reference/Values.h"
+#include "runtime/base/Status.h"
+
+#include <map>
+#include <memory>
+
+namespace ingot::reference {
+
+using WeightRef = std::shared_ptr<const Weight>;
+
+/// `values` as a parameter of that static type would hold them; vectors are one row.
+Weight weightOf(const Rows &values, mlir::RankedTensorType type);
+
+class WeightLoader {
+public:
+  explicit WeightLoader(const WeightSource &source) : source_(source) {}
+  Result<WeightRef> load(ParamOp param);
+
+private:
+  const WeightSource &source_;
+  /// By attributes and type, which are unique in a context: equal parameters are read once.
+  std::map<std::pair<const void *, const void *>, WeightRef> loaded_;
+};
+
+} // namespace ingot::reference
