@@ -11,10 +11,10 @@ namespace ingot {
 
 /// The texts of the files; empty = the file is absent. Only tokenizer.json is required.
 struct TokenizerFiles {
-  std::string tokenizerJson;        ///< tokenizer.json
-  std::string tokenizerConfigJson;  ///< tokenizer_config.json
-  std::string generationConfigJson; ///< generation_config.json
-  std::string chatTemplateJinja;    ///< chat_template.jinja, before the one of tokenizer_config.json
+  std::string tokenizerJson = {};        ///< tokenizer.json
+  std::string tokenizerConfigJson = {};  ///< tokenizer_config.json
+  std::string generationConfigJson = {}; ///< generation_config.json
+  std::string chatTemplateJinja = {};    ///< chat_template.jinja, before the one of tokenizer_config.json
 };
 
 struct ImportedTokenizer {

@@ -1,0 +1,31 @@
+// Files and goldens for the tests of runtime/text.
+#pragma once
+
+#include "runtime/base/Status.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ingot::test {
+
+/// The tiny tokenizers of tests/data/text, made by make_tokenizers.py there.
+inline const char *const kTinyTokenizers[] = {"llama3", "qwen2", "gpt2", "llama2", "metaspace"};
+
+/// tests/data/text/NAME
+std::string textData(const std::string &name);
+/// Fails the test when the file is missing.
+std::string readFile(const std::string &path);
+void writeFile(const std::string &path, const std::vector<uint8_t> &bytes);
+nlohmann::json readJson(const std::string &path);
+
+/// PATH below the shared test data (environment INGOT_SHARED, else ../shared beside the checkout);
+/// nothing, with a line on the output, when it is not there.
+std::optional<std::string> sharedData(const std::string &path);
+
+inline std::vector<uint8_t> bytesOf(const std::string &text) { return {text.begin(), text.end()}; }
+
+} // namespace ingot::test
