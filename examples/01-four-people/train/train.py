@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
+import world
 from llama import SIZES, Config, Llama
 
 BLOCK = 1024            # tokens in the longest row that a batch may have
@@ -47,9 +48,16 @@ def learning_rate(step, steps, peak):
     return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup))))
 
 
-def loss_of(model, rows):
+def loss_of(model, rows, weight=None):
     logits = model(rows[:, :-1])
-    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), rows[:, 1:].reshape(-1))
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), rows[:, 1:].reshape(-1), weight)
+
+
+def name_weights(tokenizer, times):
+    """[vocab] loss weights: the tokens of names count more, so that copying the right name is learned early."""
+    names = set(world.BOYS + world.GIRLS + world.PETS_HE + world.PETS_SHE)
+    ids = range(tokenizer.get_vocab_size())
+    return torch.tensor([times if tokenizer.decode([i]).strip() in names else 1.0 for i in ids])
 
 
 @torch.no_grad()
@@ -74,6 +82,7 @@ def main():
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--blocks-per-step", type=int, default=2)
     parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument("--name-weight", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-every", type=int, default=100)
@@ -85,7 +94,9 @@ def main():
     blocks = load_blocks(args.corpus, args.tokenizer)
     training, held_out = blocks[:-HELD_OUT_BLOCKS], blocks[-HELD_OUT_BLOCKS:]
     order = np.random.default_rng(args.seed).permutation(len(training))
-    config = Config(vocab_size=Tokenizer.from_file(args.tokenizer).get_vocab_size(), **SIZES[args.size])
+    tokenizer = Tokenizer.from_file(args.tokenizer)
+    weight = name_weights(tokenizer, args.name_weight)
+    config = Config(vocab_size=tokenizer.get_vocab_size(), **SIZES[args.size])
     model = Llama(config)
     optimizer, first = make_optimizer(model), 0
     print(f"{sum(p.numel() for p in model.parameters())} parameters, {training.size} training tokens", flush=True)
@@ -103,7 +114,7 @@ def main():
         rows = torch.from_numpy(training[picked].astype(np.int64)).view(-1, row_length(step))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, args.steps, args.rate)
-        loss = loss_of(model, rows)
+        loss = loss_of(model, rows, weight)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
