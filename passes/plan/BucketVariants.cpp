@@ -1,0 +1,58 @@
+// --ingot-bucket-variants: see Passes.td.
+#include "passes/Passes.h"
+#include "passes/support/Program.h"
+
+#include "ir/KernelSpec.h"
+
+#include "mlir/IR/Builders.h"
+
+#define DEBUG_TYPE "ingot-bucket-variants"
+
+namespace ingot {
+#define GEN_PASS_DEF_BUCKETVARIANTSPASS
+#include "passes/Passes.h.inc"
+} // namespace ingot
+
+using namespace mlir;
+using namespace ingot;
+
+namespace {
+
+/// Asks for the wide variant of every matmul kernel of `entry`.
+void widenMatmuls(func::FuncOp entry) {
+  std::string reason;
+  entry.walk([&](FusedOp fused) {
+    FailureOr<KernelSpec> spec = readKernelSpec(fused, reason);
+    if (succeeded(spec) && spec->family == KernelFamily::Matmul)
+      fused.setVariant("wide");
+  });
+}
+
+struct BucketVariantsPass : public ingot::impl::BucketVariantsPassBase<BucketVariantsPass> {
+  using BucketVariantsPassBase::BucketVariantsPassBase;
+
+  void runOnOperation() override {
+    if (decodeTokens < 1 || maxTokens < 0) {
+      getOperation().emitError()
+          << "decode-tokens must be at least 1 and max-tokens at least 0, are " << decodeTokens
+          << " and " << maxTokens;
+      return signalPassFailure();
+    }
+    OpBuilder builder(&getContext());
+    for (func::FuncOp entry : entriesOf(getOperation())) {
+      if (entry->hasAttr(kBucketAttr))
+        continue;
+      entry->setAttr(kBucketAttr, builder.getStringAttr("decode"));
+      if (maxTokens != 0 && maxTokens <= decodeTokens)
+        continue;
+      builder.setInsertionPointAfter(entry);
+      auto wide = cast<func::FuncOp>(builder.clone(*entry));
+      wide.setName((entry.getName() + "_wide").str());
+      wide->setAttr(kBucketAttr, builder.getStringAttr("wide"));
+      widenMatmuls(wide);
+      entry->setAttr(kMaxTokensAttr, builder.getI64IntegerAttr(decodeTokens));
+    }
+  }
+};
+
+} // namespace
