@@ -264,7 +264,7 @@ def Ingot_YieldOp : Ingot_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"
   let summary = "results of a fused region";
   let arguments = (ins Variadic<AnyType>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ (void)$_state; }]>];
 }
 
 #endif // INGOT_OPS_TD
