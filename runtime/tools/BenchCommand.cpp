@@ -1,0 +1,310 @@
+// ingot bench: decoding alone, reading a prompt, decoding together, each beside the machine's walls.
+
+#include "runtime/base/Format.h"
+#include "runtime/base/JsonWriter.h"
+#include "runtime/base/Random.h"
+#include "runtime/tools/ModelWork.h"
+#include "runtime/tools/ToolSupport.h"
+#include "runtime/tools/Walls.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <sstream>
+
+namespace ingot::tools {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct BenchOptions {
+  SessionFlags session;
+  uint32_t runs = 5, promptTokens = 512, decodeTokens = 32, sequences = 16, startTokens = 16;
+  uint32_t probeMib = 1024;
+  std::vector<std::string> only;
+  bool json = false, profile = false;
+
+  bool wants(const char *name) const {
+    return only.empty() || std::find(only.begin(), only.end(), name) != only.end();
+  }
+};
+
+/// One run of one case with the walls around it.
+struct Run {
+  double tokensPerSecond = 0;
+  double readBandwidth = 0; ///< bytes per second, mean of before and after
+  double intPeak = 0;       ///< operations per second, mean of before and after
+  double readShare = 0;     ///< least bytes moved per second over readBandwidth
+  double intShare = 0;      ///< operations per second over intPeak
+};
+
+struct Case {
+  std::string name, title;
+  uint32_t sequences = 1;
+  std::vector<Run> runs;
+
+  double median(double Run::*field) const {
+    std::vector<double> values;
+    for (const Run &run : runs)
+      values.push_back(run.*field);
+    std::sort(values.begin(), values.end());
+    const size_t n = values.size();
+    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+  }
+};
+
+class Bench {
+public:
+  Bench(BenchOptions &options, Session &session, Walls walls)
+      : options_(options), session_(session), walls_(std::move(walls)) {}
+
+  Result<std::vector<Case>> runAll();
+  const ModelWork &work() const { return work_; }
+
+private:
+  /// tokens per second and the work behind them.
+  struct Measured {
+    double seconds = 0, tokens = 0, steps = 0, bytes = 0, operations = 0;
+  };
+  Result<Case> repeat(Case which, uint32_t prompt, uint32_t decode);
+  Result<Measured> decode(uint32_t sequences, uint32_t prompt, uint32_t tokens);
+  Result<Measured> read(uint32_t prompt);
+  Status submit(uint32_t sequences, uint32_t prompt, uint32_t tokens);
+
+  BenchOptions &options_;
+  Session &session_;
+  Walls walls_;
+  ModelWork work_;
+  uint64_t prompts_ = 0; ///< made so far: no two are alike
+};
+
+Status Bench::submit(uint32_t sequences, uint32_t prompt, uint32_t tokens) {
+  for (uint32_t i = 0; i < sequences; ++i) {
+    Request request;
+    const uint64_t key = randomKey(++prompts_, 0);
+    for (uint32_t k = 0; k < prompt; ++k)
+      request.prompt.push_back(
+          static_cast<uint32_t>(randomBits(key, k) % session_.manifest().plan.vocab));
+    request.maxTokens = tokens;
+    request.ignoreEos = true;
+    INGOT_TRY(session_.engine().submit(std::move(request)).status());
+  }
+  return Status::ok();
+}
+
+/// Times the steps after every sequence has its first token.
+Result<Bench::Measured> Bench::decode(uint32_t sequences, uint32_t prompt, uint32_t tokens) {
+  Engine &engine = session_.engine();
+  INGOT_TRY(submit(sequences, prompt, tokens + 1));
+  const uint64_t before = engine.stats().tokensGenerated;
+  while (engine.stats().tokensGenerated < before + sequences && engine.step()) {
+  }
+  const EngineStats first = engine.stats();
+  const Clock::time_point start = Clock::now();
+  engine.drain();
+  Measured measured;
+  measured.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  measured.tokens = static_cast<double>(engine.stats().tokensGenerated - first.tokensGenerated);
+  measured.steps = static_cast<double>(engine.stats().steps - first.steps);
+  measured.bytes = measured.steps * work_.decodeBytes(sequences, prompt + tokens / 2);
+  measured.operations =
+      measured.tokens * static_cast<double>(work_.opsPerToken + work_.opsPerRow);
+  return measured;
+}
+
+/// Times everything from the prompt to its first new token.
+Result<Bench::Measured> Bench::read(uint32_t prompt) {
+  INGOT_TRY(submit(1, prompt, 1));
+  const uint64_t steps = session_.engine().stats().steps;
+  const Clock::time_point start = Clock::now();
+  session_.engine().drain();
+  Measured measured;
+  measured.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  measured.tokens = prompt;
+  measured.steps = static_cast<double>(session_.engine().stats().steps - steps);
+  measured.bytes = measured.steps * work_.decodeBytes(1, prompt / 2);
+  measured.operations = prompt * static_cast<double>(work_.opsPerToken) +
+                        static_cast<double>(work_.opsPerRow);
+  return measured;
+}
+
+Result<Case> Bench::repeat(Case which, uint32_t prompt, uint32_t tokens) {
+  const std::string level = session_.device().level();
+  work_ = modelWork(session_.manifest(), which.sequences);
+  // One run to warm up: pages of the weights, the branch predictor, the frequency.
+  for (uint32_t run = 0; run <= options_.runs; ++run) {
+    const double readBefore = walls_.readBandwidth(), peakBefore = walls_.intPeak(level);
+    INGOT_ASSIGN(const Measured measured,
+                 tokens ? decode(which.sequences, prompt, tokens) : read(prompt));
+    const double readAfter = walls_.readBandwidth(), peakAfter = walls_.intPeak(level);
+    session_.engine().takeEvents();
+    if (run == 0 || measured.seconds <= 0)
+      continue;
+    Run result;
+    result.tokensPerSecond = measured.tokens / measured.seconds;
+    result.readBandwidth = 0.5 * (readBefore + readAfter);
+    result.intPeak = 0.5 * (peakBefore + peakAfter);
+    result.readShare = measured.bytes / measured.seconds / result.readBandwidth;
+    result.intShare = measured.operations / measured.seconds / result.intPeak;
+    which.runs.push_back(result);
+    if (stderrIsTerminal())
+      std::cerr << format("\r\033[K%s: run %u of %u, %.2f tokens/s", which.title.c_str(), run,
+                          options_.runs, result.tokensPerSecond)
+                << std::flush;
+  }
+  if (stderrIsTerminal())
+    std::cerr << "\r\033[K";
+  return which;
+}
+
+Result<std::vector<Case>> Bench::runAll() {
+  const SchedulerLimits &limits = session_.engine().limits();
+  const uint32_t longest = session_.engine().maxLength() - 1;
+  const uint32_t start = std::min(options_.startTokens, longest / 2);
+  const uint32_t tokens = std::min(options_.decodeTokens, longest - start);
+  const uint32_t prompt = std::min(options_.promptTokens, longest);
+  const uint32_t sequences = std::min(options_.sequences, limits.maxSequences);
+  std::vector<Case> cases;
+  if (options_.wants("decode")) {
+    INGOT_ASSIGN(Case one, repeat({"decode", "decode, 1 sequence", 1, {}}, start, tokens));
+    cases.push_back(std::move(one));
+  }
+  if (options_.wants("prompt")) {
+    INGOT_ASSIGN(Case one, repeat({"prompt", format("prompt of %u tokens", prompt), 1, {}}, prompt, 0));
+    cases.push_back(std::move(one));
+  }
+  if (options_.wants("batch")) {
+    INGOT_ASSIGN(Case one, repeat({"batch", format("decode, %u sequences", sequences), sequences, {}},
+                                  start, tokens));
+    cases.push_back(std::move(one));
+  }
+  work_ = modelWork(session_.manifest(), 1);
+  return cases;
+}
+
+/// Tokens per second of the batch over those of one sequence; 0 when either was not run.
+double batchGain(const std::vector<Case> &cases) {
+  double one = 0, batch = 0;
+  for (const Case &which : cases) {
+    if (which.name == "decode")
+      one = which.median(&Run::tokensPerSecond);
+    if (which.name == "batch")
+      batch = which.median(&Run::tokensPerSecond);
+  }
+  return one > 0 ? batch / one : 0;
+}
+
+std::string asText(const std::vector<Case> &cases, Session &session, const ModelWork &work) {
+  const std::string level = session.device().level();
+  std::string out = format("%s, %s, %u threads, medians of %zu runs, walls measured around each run\n",
+                           session.manifest().modelName.c_str(), level.c_str(),
+                           session.device().workers(), cases.empty() ? 0 : cases[0].runs.size());
+  out += format("%-24s %12s %14s %9s %16s %9s\n", "", "tokens/s", "read wall", "of wall",
+                intPeakName(level), "of wall");
+  for (const Case &which : cases)
+    out += format("%-24s %12.2f %9.2f GB/s %7.1f %% %11.1f GOPS %7.1f %%\n", which.title.c_str(),
+                  which.median(&Run::tokensPerSecond), which.median(&Run::readBandwidth) / 1e9,
+                  which.median(&Run::readShare) * 100, which.median(&Run::intPeak) / 1e9,
+                  which.median(&Run::intShare) * 100);
+  if (const double gain = batchGain(cases); gain > 0)
+    out += format("together over alone: %.2f times the tokens per second\n", gain);
+  out += format("per decoded token: %.1f MB of weights, %.1f kB of cache per token of context, %.2f "
+                "billion operations\n",
+                static_cast<double>(work.weightBytes) / 1e6, static_cast<double>(work.kvBytes) / 1e3,
+                static_cast<double>(work.opsPerToken + work.opsPerRow) / 1e9);
+  return out;
+}
+
+std::string asJson(const std::vector<Case> &cases, Session &session, const ModelWork &work) {
+  std::ostringstream out;
+  JsonWriter writer(out);
+  writer.beginObject().field("model", session.manifest().modelName);
+  writer.field("cpu_level", session.device().level()).field("threads", session.device().workers());
+  writer.field("int_peak_instruction", intPeakName(session.device().level()));
+  writer.field("weight_bytes_per_step", work.weightBytes).field("kv_bytes_per_token", work.kvBytes);
+  writer.field("operations_per_token", work.opsPerToken + work.opsPerRow);
+  writer.key("cases").beginArray();
+  for (const Case &which : cases) {
+    writer.beginObject().field("name", which.name).field("sequences", which.sequences);
+    writer.field("tokens_per_second", which.median(&Run::tokensPerSecond));
+    writer.field("read_bytes_per_second", which.median(&Run::readBandwidth));
+    writer.field("read_percent", which.median(&Run::readShare) * 100);
+    writer.field("int_operations_per_second", which.median(&Run::intPeak));
+    writer.field("int_percent", which.median(&Run::intShare) * 100);
+    writer.key("runs").beginArray();
+    for (const Run &run : which.runs)
+      writer.beginObject().field("tokens_per_second", run.tokensPerSecond)
+          .field("read_bytes_per_second", run.readBandwidth).field("read_percent", run.readShare * 100)
+          .field("int_operations_per_second", run.intPeak)
+          .field("int_percent", run.intShare * 100).endObject();
+    writer.endArray().endObject();
+  }
+  writer.endArray().field("batch_over_one", batchGain(cases)).endObject();
+  return out.str() + "\n";
+}
+
+/// Time per kernel over all steps, warm-up included, longest first.
+std::string profileText(const CpuDevice &device) {
+  std::map<std::string, std::pair<double, uint64_t>> kernels;
+  double total = 0;
+  for (const auto &[program, times] : device.commandTimes())
+    for (const CpuDevice::CommandTime &time : times) {
+      auto &[seconds, calls] = kernels[std::string(time.kernel)];
+      seconds += time.seconds;
+      calls += time.calls;
+      total += time.seconds;
+    }
+  std::vector<std::pair<std::string, std::pair<double, uint64_t>>> sorted(kernels.begin(),
+                                                                          kernels.end());
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto &a, const auto &b) { return a.second.first > b.second.first; });
+  std::string out = format("%-56s %8s %10s %12s\n", "kernel", "share", "calls", "us per call");
+  for (const auto &[name, time] : sorted)
+    out += format("%-56s %6.1f %% %10llu %12.1f\n", name.c_str(), 100 * time.first / total,
+                  static_cast<unsigned long long>(time.second),
+                  1e6 * time.first / static_cast<double>(std::max<uint64_t>(1, time.second)));
+  return out;
+}
+
+Status runBench(BenchOptions &options) {
+  options.session.options.cpu.profile = options.profile;
+  INGOT_ASSIGN(const std::unique_ptr<Session> session, options.session.open());
+  INGOT_TRY(session->verified()); // hashing in the background would share the memory
+  INGOT_ASSIGN(Walls walls,
+               Walls::create(session->device().team(), uint64_t(options.probeMib) << 20));
+  Bench bench(options, *session, std::move(walls));
+  INGOT_ASSIGN(const std::vector<Case> cases, bench.runAll());
+  if (options.profile)
+    std::cerr << profileText(session->device());
+  return writeOut(options.json ? asJson(cases, *session, bench.work())
+                               : asText(cases, *session, bench.work()));
+}
+
+} // namespace
+
+Command addBenchCommand(CLI::App &root) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App *app =
+      root.add_subcommand("bench", "Measures speed, and how far it is from the machine's walls");
+  options->session.declare(*app);
+  app->add_option("--runs", options->runs, "Runs of each case")->check(CLI::Range(1, 1000));
+  app->add_option("--prompt-tokens", options->promptTokens, "Length of the prompt that is read")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--decode-tokens", options->decodeTokens, "New tokens per sequence")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--sequences", options->sequences, "Sequences that decode together")
+      ->check(CLI::Range(1, 4096));
+  app->add_option("--only", options->only, "Cases: decode, prompt, batch; repeatable")
+      ->check(CLI::IsMember({"decode", "prompt", "batch"}));
+  app->add_option("--probe-mib", options->probeMib, "Size of the buffer for the read wall")
+      ->check(CLI::Range(1, 65536));
+  app->add_flag("--profile", options->profile, "Time per kernel on stderr");
+  app->add_flag("--json", options->json, "Result as JSON, every run included");
+  app->footer("Example:\n  ingot bench model.ingot --threads 2\n\n"
+              "The read wall is the speed at which the same threads read a large buffer, the other\n"
+              "wall the peak of int8 multiply-adds in registers; both are measured just before and\n"
+              "just after each run.");
+  return {app, [options] { return runBench(*options); }};
+}
+
+} // namespace ingot::tools
