@@ -1,0 +1,182 @@
+// The explanation for people: one section after the other.
+#include "runtime/base/Format.h"
+#include "runtime/tools/Inspect.h"
+
+#include <algorithm>
+#include <map>
+
+namespace ingot::tools {
+
+using namespace artifact;
+
+static unsigned long long ull(uint64_t value) { return value; }
+
+static void writeHead(const Artifact &a, std::ostream &out) {
+  const Manifest &m = a.manifest();
+  out << (m.modelName.empty() ? a.path() : m.modelName)
+      << format(" (%s): %s, format %u, kernel interface %u, needs Ingot %s or newer\n",
+                m.architecture.empty() ? "architecture unknown" : m.architecture.c_str(),
+                formatBytes(a.bytes().size()).c_str(), m.formatVersion, m.kernelAbi,
+                m.minimumRuntime.empty() ? "0.1.0" : m.minimumRuntime.c_str());
+}
+
+static void writeRanges(const Artifact &a, bool split, std::ostream &out) {
+  out << format("\nBytes of the file\n  %14s %14s  %s\n", "offset", "bytes", "what");
+  uint64_t sum = 0;
+  for (const ByteRange &range : byteRanges(a, split)) {
+    sum += range.bytes;
+    out << format("  %14llu %14llu  %s%s%s\n", ull(range.offset), ull(range.bytes),
+                  range.kind.c_str(), range.name.empty() ? "" : "  ", range.name.c_str());
+  }
+  out << format("  %14s %14llu  = size of the file\n", "", ull(sum));
+}
+
+static void writeMemory(const Manifest &m, std::ostream &out) {
+  const MemoryContract &c = m.memory;
+  out << "\nMemory it needs\n";
+  const auto line = [&](const char *what, uint64_t bytes, const char *note) {
+    out << format("  %-26s %12s  %s\n", what, formatBytes(bytes).c_str(), note);
+  };
+  line("weights", c.weightsBytes, "mapped from the file, or generated");
+  line("step arena", c.arenaBytes, "");
+  line("scratch per worker", c.scratchBytesPerWorker, "");
+  line("logits", c.logitsBytes, "");
+  line("host tables", c.hostTableBytes, "");
+  line("one KV block", c.kvBlockBytes, "all groups");
+  out << format("  at most %u tokens per step, %u sequences, %u tokens of context\n",
+                c.maxBatchTokens, c.maxSequences, c.maxContext);
+  for (const KvGroup &g : m.plan.kvGroups)
+    out << format(
+        "  KV group %s: %u layers, %u heads of %u, %s, blocks of %u positions, %s each%s\n",
+        g.kind.c_str(), g.layers, g.heads, g.keyDim, g.format.c_str(), g.blockTokens,
+        formatBytes(g.blockBytes).c_str(), g.window ? format(", window %u", g.window).c_str() : "");
+}
+
+/// Parameters by what they are stored as.
+static void writeQuantization(const Manifest &m, std::ostream &out) {
+  struct Total {
+    uint64_t count = 0, bytes = 0, elements = 0;
+  };
+  std::map<std::string, Total> totals;
+  for (const Param &param : m.params) {
+    std::string key = param.format + " " + param.layout;
+    if (param.format.rfind("int", 0) == 0)
+      key += param.group ? " group " + std::to_string(param.group) : " per channel";
+    if (param.generator)
+      key += " (generated)";
+    Total &total = totals[key];
+    ++total.count;
+    total.bytes += param.data.bytes;
+    uint64_t elements = 1;
+    for (uint64_t dimension : param.shape)
+      elements *= dimension;
+    total.elements += elements;
+  }
+  out << format("\nParameters (%zu)\n", m.params.size());
+  for (const auto &[key, total] : totals)
+    out << format("  %-36s %6llu  %12s  %.3f bits per element\n", key.c_str(), ull(total.count),
+                  formatBytes(total.bytes).c_str(),
+                  8.0 * static_cast<double>(total.bytes) / static_cast<double>(total.elements));
+}
+
+static void writeTensors(const Manifest &m, std::ostream &out) {
+  out << "\nEach parameter, with its rows of checkpoint tensors\n";
+  for (const Param &param : m.params) {
+    out << format("  %s: %s, %llu bytes\n", param.name.c_str(), describeParam(param).c_str(),
+                  ull(param.data.bytes));
+    for (const SourceRows &source : param.sources)
+      if (param.sources.size() > 1 || source.tensor != param.name)
+        out << format("      rows %llu..%llu  %s\n", ull(source.rowBegin),
+                      ull(source.rowBegin + source.rows - 1), source.tensor.c_str());
+  }
+}
+
+static void writeCode(const Artifact &a, std::ostream &out) {
+  const Manifest &m = a.manifest();
+  out << format("\nCode (%zu kernels in each image)\n", m.kernels.size());
+  const CpuFeatures host = CpuFeatures::host();
+  for (const Image &image : m.images) {
+    const Result<CpuLevel> level = parseLevel(image.level);
+    const bool runs = image.target == "cpu" && level && host.runs(*level);
+    out << format("  %s %s: %s, %s\n", image.target.c_str(), image.level.c_str(),
+                  formatBytes(m.segments[image.segment].bytes).c_str(),
+                  runs ? "runs on this machine" : "does not run on this machine");
+  }
+  for (const Kernel &kernel : m.kernels)
+    out << format("  %-56s %-10s scratch %s\n", kernel.name.c_str(), kernel.family.c_str(),
+                  formatBytes(kernel.scratchBytes).c_str());
+}
+
+static void writeFusions(const Manifest &m, std::ostream &out) {
+  if (m.fusions.empty())
+    return;
+  out << "\nFusions\n";
+  for (const FusionCount &fusion : m.fusions)
+    out << format("  %-28s fired %5u   missed %5u%s%s\n", fusion.name.c_str(), fusion.fired,
+                  fusion.missed, fusion.reason.empty() ? "" : "   ", fusion.reason.c_str());
+}
+
+static std::string joined(const std::vector<uint32_t> &list) {
+  std::string text;
+  for (uint32_t item : list)
+    text += (text.empty() ? "" : ",") + std::to_string(item);
+  return text.empty() ? "-" : text;
+}
+
+static void writeLaunch(const Manifest &m, size_t index, const Launch &launch, std::ostream &out) {
+  const char *what = launch.kind == LaunchKind::Kernel ? m.kernels[launch.kernel].name.c_str()
+                                                       : nameOf(launch.kind);
+  out << format("    %4zu  %-36s %s  items %s  reads %s  writes %s\n", index, launch.label.c_str(),
+                what, describeExtent(launch.items).c_str(), joined(launch.reads).c_str(),
+                joined(launch.writes).c_str());
+}
+
+static void writePlan(const Manifest &m, bool launches, std::ostream &out) {
+  out << format("\nPlan (vocabulary %u, signature %016llx)\n", m.plan.vocab, ull(m.plan.signature));
+  if (launches)
+    for (size_t i = 0; i < m.plan.buffers.size(); ++i) {
+      const Buffer &b = m.plan.buffers[i];
+      out << format("  buffer %3zu  %-28s %-5s %llu bytes per %s\n", i, b.name.c_str(),
+                    nameOf(b.kind), ull(b.rowBytes),
+                    b.rows == Symbol::One ? "step" : nameOf(b.rows));
+    }
+  for (const Schedule &s : m.plan.schedules) {
+    out << format("  schedule %-20s %-6s up to %5u tokens  %4zu launches  arena %s\n",
+                  s.name.c_str(), nameOf(s.output), s.maxTokens, s.launches.size(),
+                  formatBytes(s.arenaBytes).c_str());
+    for (size_t i = 0; launches && i < s.launches.size(); ++i)
+      writeLaunch(m, i, s.launches[i], out);
+  }
+}
+
+static void writeRest(const Artifact &a, std::ostream &out) {
+  const Manifest &m = a.manifest();
+  const GenerationDefaults &g = m.generation;
+  out << format("\nText\n  tokenizer %s, chat template %zu bytes, %zu known answers\n",
+                m.tokenizerSegment < 0 ? "absent" : formatBytes(a.tokenizer().size()).c_str(),
+                m.chatTemplate.size(), m.knownAnswers.size());
+  out << format(
+      "  defaults: temperature %g, top-k %u, top-p %g, min-p %g, max tokens %u, stop ids %s, "
+      "bos %d\n",
+      static_cast<double>(g.temperature), g.topK, static_cast<double>(g.topP),
+      static_cast<double>(g.minP), g.maxTokens, joined(g.stopIds).c_str(), g.bosId);
+  out << "\nProvenance\n";
+  for (const KeyValue &entry : m.provenance)
+    out << "  " << entry.key << ": " << entry.value << "\n";
+}
+
+void inspectAsText(const Artifact &artifact, const InspectOptions &options, std::ostream &out) {
+  const Manifest &m = artifact.manifest();
+  writeHead(artifact, out);
+  writeRanges(artifact, options.tensors, out);
+  writeMemory(m, out);
+  writeQuantization(m, out);
+  if (options.tensors)
+    writeTensors(m, out);
+  writeCode(artifact, out);
+  writeFusions(m, out);
+  writePlan(m, options.plan, out);
+  writeRest(artifact, out);
+}
+
+} // namespace ingot::tools

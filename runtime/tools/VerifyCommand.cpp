@@ -1,0 +1,66 @@
+// ingot verify: the command line of Verify.h, and the known answers behind --run.
+
+#include "runtime/base/Format.h"
+#include "runtime/engine/KnownAnswers.h"
+#include "runtime/tools/ToolSupport.h"
+#include "runtime/tools/Verify.h"
+
+#include <sstream>
+
+namespace ingot::tools {
+namespace {
+
+struct Options {
+  VerifyOptions verify;
+  std::string cpu;
+  bool run = false;
+};
+
+/// Computes the known answers on this machine and compares them.
+Status runAnswers(const Options &options, std::vector<VerifiedPart> &parts) {
+  SessionOptions session;
+  session.cpu.threads = options.verify.threads;
+  session.cpu.level = options.cpu;
+  session.verify = VerifyMode::Off; // every byte was just checked
+  INGOT_ASSIGN(const std::unique_ptr<Session> opened, Session::open(options.verify.path, session));
+  INGOT_ASSIGN(const std::vector<KnownAnswerResult> results, runKnownAnswers(*opened));
+  for (size_t i = 0; i < results.size(); ++i) {
+    const KnownAnswerResult &r = results[i];
+    const std::string detail =
+        format("%u logits after %u tokens, largest error %.3g, tolerance %.3g", r.compared,
+               r.tokens, static_cast<double>(r.largestError), static_cast<double>(r.tolerance));
+    if (!r.passed())
+      return Status(
+          ErrorClass::Data, "known-answer-wrong",
+          format("%s: known answer %zu: %s; this processor computes something else: try another "
+                 "--cpu and report it",
+                 options.verify.path.c_str(), i, detail.c_str()));
+    parts.push_back({format("known answer %zu", i), detail});
+  }
+  return Status::ok();
+}
+
+} // namespace
+
+Command addVerifyCommand(CLI::App &root) {
+  auto options = std::make_shared<Options>();
+  CLI::App *app = root.add_subcommand("verify", "Checks every hash and rule of an artifact");
+  app->add_option("artifact", options->verify.path, "The .ingot file")->required();
+  app->add_flag("--run", options->run, "Also compute the known answers on this machine");
+  app->add_option("--cpu", options->cpu, "With --run: force an instruction set, such as x86-64-v3");
+  app->add_option("--threads,-t", options->verify.threads, "Threads that hash and compute")
+      ->check(CLI::Range(1, 1024));
+  app->add_flag("--json", options->verify.json, "Result as JSON");
+  app->footer("Example:\n  ingot verify model.ingot --run");
+  return {app, [options] {
+            if (options->run)
+              options->verify.run = [options](std::vector<VerifiedPart> &parts) {
+                return runAnswers(*options, parts);
+              };
+            std::ostringstream out;
+            INGOT_TRY(verifyCommand(options->verify, out));
+            return writeOut(out.str());
+          }};
+}
+
+} // namespace ingot::tools
