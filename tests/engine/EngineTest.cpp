@@ -53,16 +53,8 @@ Request randomRequest(std::mt19937 &random) {
   return request;
 }
 
-/// 256 byte tokens, one added special token (the end), one unused hole before it.
 Tokenizer byteTokenizer() {
-  TokenizerData data;
-  for (int byte = 0; byte < 256; ++byte)
-    data.appendToken(std::string(1, static_cast<char>(byte)), TokenKind::Normal);
-  data.appendToken("", TokenKind::Unused);
-  data.appendToken("<|end|>", TokenKind::Added);
-  data.added.push_back({kFakeEos, true, false, false, false, false});
-  data.eosId = kFakeEos;
-  auto tokenizer = Tokenizer::create(std::move(data));
+  auto tokenizer = Tokenizer::create(byteTokenizerData());
   INFO(tokenizer.status().toString());
   REQUIRE(tokenizer.isOk());
   return *std::move(tokenizer);

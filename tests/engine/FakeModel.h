@@ -26,6 +26,18 @@ inline void fakeLogits(const std::vector<uint32_t> &history, float *logits) {
   }
 }
 
+/// 256 byte tokens, an unused hole at 256, the special end token <|end|> at 257.
+inline TokenizerData byteTokenizerData() {
+  TokenizerData data;
+  for (int byte = 0; byte < 256; ++byte)
+    data.appendToken(std::string(1, static_cast<char>(byte)), TokenKind::Normal);
+  data.appendToken("", TokenKind::Unused);
+  data.appendToken("<|end|>", TokenKind::Added);
+  data.added.push_back({kFakeEos, true, false, false, false, false});
+  data.eosId = kFakeEos;
+  return data;
+}
+
 class FakeModel {
 public:
   explicit FakeModel(uint32_t maxContext = 96, uint32_t maxTokens = 48, uint32_t maxSequences = 6)

@@ -1,0 +1,103 @@
+#include "tests/engine/FakeArtifact.h"
+
+#include "codegen/artifact/ArtifactWriter.h"
+#include "runtime/artifact/KernelAbi.h"
+#include "runtime/text/TokenizerFormat.h"
+#include "tests/engine/FakeModel.h"
+#include "tests/support/TempDir.h"
+
+#include <stdexcept>
+
+namespace ingot::testing {
+
+using namespace artifact;
+
+namespace {
+
+constexpr uint32_t kContext = 128, kStepTokens = 64, kSequences = 16;
+
+Schedule makeSchedule(const char *name, StepOutput output, uint32_t tokens) {
+  const uint32_t buffer = output == StepOutput::Argmax ? 1 : 0;
+  const std::vector<Arg> state = {{ArgKind::Batch, 0, 0}, {ArgKind::Kv, 0, 0}};
+  Launch append{LaunchKind::Kernel, 0, {0, {{Symbol::Tokens, 1, 1}}}, state, {}, {}, "kv", 0};
+  Launch head{LaunchKind::Kernel, output == StepOutput::Argmax ? 2u : 1u,
+              {0, {{Symbol::ReturnedRows, 1, 1}}}, state, {}, {buffer}, "head", 0};
+  head.args.push_back({ArgKind::Param, 0, 0});
+  head.args.push_back({ArgKind::Buffer, buffer, 0});
+  Schedule schedule;
+  schedule.name = name;
+  schedule.output = output;
+  schedule.maxTokens = tokens;
+  schedule.offsets = {kUnusedBuffer, kUnusedBuffer};
+  schedule.launches = {append, head};
+  return schedule;
+}
+
+Manifest makeManifest() {
+  Manifest m;
+  Param gain;
+  gain.name = "gain";
+  gain.shape = {32};
+  gain.format = "f32";
+  gain.layout = "row";
+  gain.sources = {{"gain", 0, 1}};
+  m.params = {gain};
+  m.kernels = {{"fake_append", "rowwise", "append", 0, 64},
+               {"fake_logits", "matmul", "logits", 0, 0},
+               {"fake_argmax", "matmul", "argmax", 0, 0}};
+  const uint64_t rowBytes = abi::f32RowBytes(kFakeVocab);
+  m.plan.buffers = {{"logits", BufferKind::Io, Symbol::ReturnedRows, rowBytes, 64, 0},
+                    {"argmax", BufferKind::Io, Symbol::ReturnedRows, 4, 64, 0}};
+  m.plan.schedules = {makeSchedule("argmax.4", StepOutput::Argmax, 4),
+                      makeSchedule("argmax.64", StepOutput::Argmax, kStepTokens),
+                      makeSchedule("logits.4", StepOutput::Logits, 4),
+                      makeSchedule("logits.64", StepOutput::Logits, kStepTokens)};
+  const abi::KvLayout layout{1, 1, 2, 16};
+  m.plan.kvGroups = {{"full", 1, 1, 2, 2, "kv_bf16_tile16", 16, layout.blockBytes(), 0}};
+  m.plan.logitsBuffer = 0;
+  m.plan.argmaxBuffer = 1;
+  m.plan.vocab = kFakeVocab;
+  m.plan.signatureText = "append; head";
+  m.memory.scratchBytesPerWorker = 64;
+  m.memory.logitsBytes = kStepTokens * rowBytes;
+  m.memory.hostTableBytes = 65536;
+  m.memory.kvBlockBytes = layout.blockBytes();
+  m.memory.maxBatchTokens = kStepTokens;
+  m.memory.maxSequences = kSequences;
+  m.memory.maxContext = kContext;
+  m.generation.stopIds = {kFakeEos};
+  m.modelName = "fake";
+  m.architecture = "FakeForCausalLM";
+  KnownAnswer answer;
+  answer.tokenIds = {1, 2, 3};
+  float logits[kFakeVocab];
+  fakeLogits(answer.tokenIds, logits);
+  for (const uint32_t i : {0u, 17u, 257u}) {
+    answer.indices.push_back(i);
+    answer.logits.push_back(logits[i]);
+  }
+  answer.tolerance = 1e-6f;
+  m.knownAnswers = {answer};
+  return m;
+}
+
+} // namespace
+
+void writeFakeArtifact(const std::string &path, bool withTokenizer) {
+  ArtifactInput input;
+  input.manifest = makeManifest();
+  const std::vector<uint8_t> image = test::readFile(INGOT_FAKE_IMAGE);
+  input.images = {{"cpu", "x86-64-v3", {"avx2", "fma"}, image},
+                  {"cpu", "x86-64-v4-vnni", {"avx512f", "avx512vnni"}, image}};
+  if (withTokenizer)
+    input.tokenizer = serializeTokenizer(byteTokenizerData());
+  input.paramBytes = [](uint32_t, const ByteSink &sink) {
+    const std::vector<float> ones(32, 1.0f);
+    return sink({reinterpret_cast<const uint8_t *>(ones.data()), ones.size() * sizeof(float)});
+  };
+  const Result<WrittenArtifact> written = writeArtifact(path, std::move(input));
+  if (!written)
+    throw std::runtime_error(written.status().toString());
+}
+
+} // namespace ingot::testing
