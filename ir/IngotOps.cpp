@@ -44,33 +44,89 @@ LogicalResult wholeHeads(Operation *op, int64_t columns, int64_t headDim) {
   return success();
 }
 
+LogicalResult inRowSpace(Operation *op, Value value, RowSpace space, StringRef what) {
+  if (rowSpaceOf(value.getType()) != space)
+    return op->emitOpError() << what << " must have one row per "
+                             << (space == RowSpace::tokens ? "token" : "returned token");
+  return success();
+}
+
+/// Fails when the op carries an order of another kind than its own arithmetic.
+LogicalResult orderIs(Operation *op, std::optional<OrderAttr> order, OrderKind kind, int64_t step,
+                      int64_t span) {
+  if (!order)
+    return success();
+  if (order->getKind() != kind)
+    return op->emitOpError() << "order must be of kind " << stringifyOrderKind(kind) << ", is "
+                             << stringifyOrderKind(order->getKind());
+  if (step && (order->getStep() != step || order->getSpan() != span))
+    return op->emitOpError() << "order must have step " << step << " and span " << span;
+  return success();
+}
+
+/// `layer` is one of the layers of the cache.
+LogicalResult hasLayer(Operation *op, KvType kv, uint64_t layer) {
+  if (layer >= static_cast<uint64_t>(kv.getLayers()))
+    return op->emitOpError() << "layer " << static_cast<int64_t>(layer) << " of a cache with "
+                             << kv.getLayers();
+  return success();
+}
+
+Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
+
+/// Rows of the sources add up; interleaved ones come in two equal halves of whole runs.
+LogicalResult verifySources(ParamOp param, int64_t rows) {
+  const int64_t interleave = static_cast<int64_t>(param.getInterleave().value_or(0));
+  if (param.getInterleave() && interleave < 1)
+    return param.emitOpError() << "interleave must be positive, is " << interleave;
+  if (interleave && (!param.getSources() || param.getSources()->size() != 2))
+    return param.emitOpError("interleave needs exactly two sources");
+  if (!param.getSources())
+    return success();
+  int64_t sum = 0;
+  for (auto source : param.getSources()->getAsRange<SourceAttr>()) {
+    if (source.getRows() < 1)
+      return param.emitOpError() << "source " << source.getTensor() << " has no rows";
+    if (interleave && (source.getRows() * 2 != rows || source.getRows() % interleave != 0))
+      return param.emitOpError() << "interleaved sources need " << rows
+                                 << " / 2 rows each, a multiple of " << interleave;
+    sum += source.getRows();
+  }
+  if (sum != rows)
+    return param.emitOpError() << "sources have " << sum << " rows, the parameter " << rows;
+  return success();
+}
+
 } // namespace
 
 LogicalResult ParamOp::verify() {
   auto type = cast<RankedTensorType>(getResult().getType());
-  if (!type.hasStaticShape())
-    return emitOpError("needs a static shape");
-  if (getInterleave() && (!getSources() || getSources()->size() != 2))
-    return emitOpError("interleave needs exactly two sources");
-  if (!getSources())
-    return success();
-  int64_t rows = 0;
-  for (auto source : getSources()->getAsRange<SourceAttr>())
-    rows += source.getRows();
-  if (rows != type.getDimSize(0))
-    return emitOpError() << "sources have " << rows << " rows, the parameter "
-                         << type.getDimSize(0);
-  return success();
+  if (getName().empty())
+    return emitOpError("needs a name");
+  if (!type.hasStaticShape() || type.getNumElements() == 0)
+    return emitOpError("needs a static shape with elements");
+  const bool quantized = isa<QWeightType>(type.getElementType());
+  if (quantized && type.getRank() != 2)
+    return emitOpError("only matrices are quantized");
+  if (getClipSearch() && !quantized)
+    return emitOpError("clip_search is for quantized parameters");
+  return verifySources(*this, type.getDimSize(0));
 }
 
 LogicalResult EmbedOp::verify() {
   auto table = cast<RankedTensorType>(getTable().getType());
   if (table.getRank() != 2)
     return emitOpError("needs a table of rank 2");
+  if (failed(inRowSpace(*this, getResult(), RowSpace::tokens, "result")))
+    return failure();
   return hasColumns(*this, getResult(), table.getDimSize(1), "result");
 }
 
 LogicalResult RopeAnglesOp::verify() {
+  if (getInvFreq().empty())
+    return emitOpError("needs frequencies");
+  if (failed(inRowSpace(*this, getResult(), RowSpace::tokens, "result")))
+    return failure();
   return hasColumns(*this, getResult(), 2 * static_cast<int64_t>(getInvFreq().size()), "result");
 }
 
@@ -80,6 +136,10 @@ LogicalResult AddBiasOp::verify() {
 
 LogicalResult RmsNormOp::verify() {
   const int64_t columns = columnsOf(getInput());
+  if (!(getEps().convertToDouble() > 0))
+    return emitOpError("eps must be positive");
+  if (failed(orderIs(*this, getOrder(), OrderKind::lanes, 64, 0)))
+    return failure();
   if (!getHeadDim())
     return isVector(*this, getGamma(), columns, "gamma");
   if (failed(wholeHeads(*this, columns, *getHeadDim())))
@@ -88,13 +148,16 @@ LogicalResult RmsNormOp::verify() {
 }
 
 LogicalResult RopeOp::verify() {
-  if (failed(wholeHeads(*this, columnsOf(getInput()), getHeadDim())))
+  if (failed(sameRows(*this, getInput(), getAngles())) ||
+      failed(wholeHeads(*this, columnsOf(getInput()), getHeadDim())))
     return failure();
   return hasColumns(*this, getAngles(), getHeadDim(), "angles");
 }
 
 LogicalResult SplitOp::verify() {
   int64_t columns = 0;
+  if (getResults().empty())
+    return emitOpError("needs results");
   for (Value result : getResults()) {
     if (failed(sameRows(*this, getInput(), result)))
       return failure();
@@ -103,9 +166,14 @@ LogicalResult SplitOp::verify() {
   if (columns != columnsOf(getInput()))
     return emitOpError() << "results have " << columns << " columns, the input "
                          << columnsOf(getInput());
-  if (getInterleave() && (getResults().size() != 2 ||
-                          columnsOf(getResults()[0]) != columnsOf(getResults()[1])))
-    return emitOpError("interleave needs two results of equal width");
+  const int64_t interleave = static_cast<int64_t>(getInterleave().value_or(1));
+  if (interleave < 1)
+    return emitOpError() << "interleave must be positive, is " << interleave;
+  if (getInterleave() &&
+      (getResults().size() != 2 || columnsOf(getResults()[0]) != columnsOf(getResults()[1]) ||
+       columnsOf(getResults()[0]) % interleave != 0))
+    return emitOpError() << "interleave needs two results of equal width, a multiple of "
+                         << interleave;
   return success();
 }
 
@@ -117,7 +185,7 @@ LogicalResult SelectRowsOp::verify() {
 }
 
 LogicalResult RoundOp::verify() {
-  if (!cast<RankedTensorType>(getResult().getType()).getElementType().isBF16())
+  if (!elementOf(getResult()).isBF16())
     return emitOpError("rounds to bf16");
   if (failed(sameRows(*this, getInput(), getResult())))
     return failure();
@@ -125,7 +193,7 @@ LogicalResult RoundOp::verify() {
 }
 
 LogicalResult QuantizeOp::verify() {
-  if (!isa<QActType>(cast<RankedTensorType>(getResult().getType()).getElementType()))
+  if (!isa<QActType>(elementOf(getResult())))
     return emitOpError("quantizes to !ingot.qact");
   if (failed(sameRows(*this, getInput(), getResult())))
     return failure();
@@ -142,11 +210,9 @@ LogicalResult LinearOp::verify() {
       failed(hasColumns(*this, getInput(), weight.getDimSize(1), "input")) ||
       failed(hasColumns(*this, getResult(), weight.getDimSize(0), "result")))
     return failure();
-  const bool quantizedRows =
-      isa<QActType>(cast<RankedTensorType>(getInput().getType()).getElementType());
-  if (quantizedRows && !isa<QWeightType>(weight.getElementType()))
+  if (isa<QActType>(elementOf(getInput())) && !isa<QWeightType>(weight.getElementType()))
     return emitOpError("int8 rows need an integer weight");
-  return success();
+  return orderIs(*this, getOrder(), OrderKind::chain, 0, 0);
 }
 
 LogicalResult ArgmaxOp::verify() {
@@ -169,9 +235,9 @@ LogicalResult ArgmaxFoldOp::verify() {
 
 LogicalResult KvAppendOp::verify() {
   auto kv = cast<KvType>(getKv().getType());
-  if (getLayer() < 0 || static_cast<int64_t>(getLayer()) >= kv.getLayers())
-    return emitOpError() << "layer " << getLayer() << " of a cache with " << kv.getLayers();
-  if (failed(sameRows(*this, getKey(), getValue())) ||
+  if (failed(hasLayer(*this, kv, getLayer())) ||
+      failed(inRowSpace(*this, getKey(), RowSpace::tokens, "key")) ||
+      failed(sameRows(*this, getKey(), getValue())) ||
       failed(hasColumns(*this, getKey(), kv.getHeads() * kv.getKeyDim(), "key")))
     return failure();
   return hasColumns(*this, getValue(), kv.getHeads() * kv.getValueDim(), "value");
@@ -184,9 +250,12 @@ LogicalResult PagedAttentionOp::verify() {
   const int64_t heads = getHeads();
   if (heads < 1 || heads % kv.getHeads() != 0)
     return emitOpError() << heads << " query heads over " << kv.getHeads() << " KV heads";
-  if (static_cast<int64_t>(getLayer()) >= kv.getLayers())
-    return emitOpError() << "layer " << getLayer() << " of a cache with " << kv.getLayers();
-  if (failed(sameRows(*this, getQuery(), getResult())) ||
+  if (isa<QActType>(elementOf(getQuery())))
+    return emitOpError("needs float queries");
+  if (failed(hasLayer(*this, kv, getLayer())) ||
+      failed(orderIs(*this, getOrder(), OrderKind::attention, 64, 256)) ||
+      failed(inRowSpace(*this, getQuery(), RowSpace::tokens, "query")) ||
+      failed(sameRows(*this, getQuery(), getResult())) ||
       failed(hasColumns(*this, getQuery(), heads * kv.getKeyDim(), "query")))
     return failure();
   return hasColumns(*this, getResult(), heads * kv.getValueDim(), "result");

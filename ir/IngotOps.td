@@ -16,10 +16,10 @@ class Ingot_Op<string mnemonic, list<Trait> traits = []> : Op<Ingot_Dialect, mne
 def KvCacheResource : Resource<"::ingot::KvCacheResource">;
 
 // Rows of any element type: [rows, columns].
-def RowTensor : RankedTensorOf<[AnyFloat, Ingot_QActType], [HasAnyRankOfPred<[2]>], "rows of activations">;
+def RowTensor : RankedTensorOf<[F32, BF16, Ingot_QActType], [HasAnyRankOfPred<[2]>], "rows of activations">;
 def F32Rows : RankedTensorOf<[F32], [HasAnyRankOfPred<[2]>], "float32 rows">;
 def IndexRows : RankedTensorOf<[I32], [HasAnyRankOfPred<[2]>], "index rows">;
-def WeightTensor : RankedTensorOf<[AnyFloat, Ingot_QWeightType], [HasAnyRankOfPred<[1, 2]>], "a parameter">;
+def WeightTensor : RankedTensorOf<[F32, BF16, F16, Ingot_QWeightType], [HasAnyRankOfPred<[1, 2]>], "a parameter">;
 
 // Rounds: fixed by fix-numerics, never moved, added or dropped after it.
 def RoundingPoint : NativeOpTrait<"RoundingPoint"> { let cppNamespace = "::ingot"; }
@@ -138,6 +138,7 @@ def Ingot_SplitOp : Ingot_RowOp<"split", "Point"> {
   let results = (outs Variadic<F32Rows>:$results);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($results)";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Ingot_SelectRowsOp : Ingot_RowOp<"select_rows", "Gather"> {

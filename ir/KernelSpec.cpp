@@ -35,7 +35,8 @@ FailureOr<KernelSpec> readRowwise(FusedOp fused, std::string &reason) {
   return spec;
 }
 
-/// One linear, point-wise ops behind it; a split only with interleave 16 (SwiGLU); argmax_partial last.
+/// One linear, point-wise ops behind it; a split only with interleave 16 (SwiGLU); argmax_partial
+/// last.
 FailureOr<KernelSpec> readMatmul(FusedOp fused, LinearOp linear, std::string &reason) {
   KernelSpec spec{KernelFamily::Matmul, ItemSpace::Panels, rowSpaceOf(linear.getType())};
   spec.anchor = linear;
@@ -54,8 +55,8 @@ FailureOr<KernelSpec> readMatmul(FusedOp fused, LinearOp linear, std::string &re
     auto footprint = cast<KernelOpInterface>(op).footprint();
     auto split = dyn_cast<SplitOp>(op);
     const bool swiglu = split && split.getInterleave() == 16;
-    if (!isa<ArgmaxPartialOp>(op) && (footprint != Footprint::Point || (split && !swiglu) ||
-                               isa<RoundOp>(op))) {
+    if (!isa<ArgmaxPartialOp>(op) &&
+        (footprint != Footprint::Point || (split && !swiglu) || isa<RoundOp>(op))) {
       reason = op.getName().getStringRef().str() + " does not fit a matmul epilogue";
       return failure();
     }

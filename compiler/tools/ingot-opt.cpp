@@ -1,8 +1,9 @@
 // ingot-opt: reads a program, runs passes, prints it; or runs it in the reference evaluator.
 //
 //   ingot-opt x.mlir --canonicalize                        passes and printing, as mlir-opt
-//   ingot-opt x.mlir --evaluate [--values]                 after the passes: run, check expectations
-//   ingot-opt x.mlir --compare-pipeline='...'              run before and after, compare
+//   ingot-opt x.mlir --evaluate [--values]                 after the passes: run, check
+//   expectations ingot-opt x.mlir --compare-pipeline='...'              run before and after,
+//   compare
 #include "ir/IngotDialect.h"
 #include "ir/reference/Harness.h"
 #ifdef INGOT_HAVE_IMPORT
@@ -49,7 +50,8 @@ cl::opt<int64_t> chunk("chunk", cl::cat(category), cl::init(0),
                        cl::desc("Most tokens per sequence and step (0: all in one step)"));
 cl::opt<bool> lastOnly("last-only", cl::cat(category),
                        cl::desc("select_rows takes the last token of each sequence and step only"));
-cl::list<std::string> entries("entry", cl::cat(category), cl::desc("Functions to run (default all)"));
+cl::list<std::string> entries("entry", cl::cat(category),
+                              cl::desc("Functions to run (default all)"));
 cl::opt<bool> values("values", cl::cat(category), cl::desc("Print the values of all results"));
 cl::opt<std::string> weightsDirectory("weights", cl::cat(category),
                                       cl::desc("Checkpoint directory for the parameters"));
@@ -80,14 +82,24 @@ ingot::Status runPipeline(ModuleOp module, llvm::function_ref<LogicalResult(Pass
   return ingot::Status::ok();
 }
 
+/// Both "builtin.module(a,b)" and "a,b" are understood.
+LogicalResult addComparePipeline(PassManager &passes) {
+  std::string text = comparePipeline;
+  if (!StringRef(text).starts_with("builtin.module"))
+    text = "builtin.module(" + text + ")";
+  FailureOr<OpPassManager> parsed = parsePassPipeline(text, llvm::errs());
+  if (failed(parsed))
+    return failure();
+  static_cast<OpPassManager &>(passes) = std::move(*parsed);
+  return success();
+}
+
 ingot::Status evaluate(ModuleOp module, const ingot::reference::RunOptions &options) {
   const MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
   INGOT_TRY(runPipeline(module, [&](PassManager &pm) { return config.setupPassPipeline(pm); }));
   INGOT_ASSIGN(const auto outputs, ingot::reference::runProgram(module, options));
   if (!comparePipeline.empty()) {
-    INGOT_TRY(runPipeline(module, [](PassManager &pm) {
-      return parsePassPipeline(comparePipeline, pm, llvm::errs());
-    }));
+    INGOT_TRY(runPipeline(module, addComparePipeline));
     INGOT_ASSIGN(const auto after, ingot::reference::runProgram(module, options));
     return ingot::reference::compareOutputs(outputs, after, tolerance, llvm::outs());
   }
