@@ -131,7 +131,6 @@ Result<WrittenArtifact> writeArtifact(const std::string &path, ArtifactInput inp
     INGOT_TRY(addSegment(writer, SegmentKind::Tokenizer, "tokenizer", input.tokenizer));
   }
   INGOT_TRY(writeWeights(writer, input));
-  input.manifest.segments = writer.segments();
   WrittenArtifact written;
   INGOT_ASSIGN(written.fileBytes, writer.finish(input.manifest));
   written.manifest = std::move(input.manifest);

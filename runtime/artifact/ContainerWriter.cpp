@@ -225,7 +225,7 @@ Status ContainerWriter::endSegment() {
   return Status::ok();
 }
 
-Result<uint64_t> ContainerWriter::finish(artifact::Manifest manifest) {
+Result<uint64_t> ContainerWriter::finish(artifact::Manifest &manifest) {
   State &s = *state_;
   assert(!s.inSegment);
   INGOT_TRY(s.writeZeros(alignUp(s.offset, kPageBytes).valueOrMax() - s.offset));

@@ -45,9 +45,9 @@ public:
   /// Ends the segment; an empty one is refused.
   Status endSegment();
 
-  /// Takes over files, segments and format version, encodes and checks the manifest, writes it and
-  /// the header, syncs, renames. Returns the size of the file.
-  Result<uint64_t> finish(artifact::Manifest manifest);
+  /// Sets the manifest's files, segments and format version, checks and encodes it, writes it and the
+  /// header, syncs, renames. Returns the size of the file.
+  Result<uint64_t> finish(artifact::Manifest &manifest);
 
   /// Segments ended so far.
   const std::vector<artifact::Segment> &segments() const;

@@ -90,7 +90,7 @@ Result<uint64_t> materializeCommand(const MaterializeOptions &options) {
   for (const Segment &segment : writer.segments())
     weights += segment.kind == SegmentKind::Weights ? segment.bytes : 0;
   manifest.memory.weightsBytes = weights;
-  return writer.finish(std::move(manifest));
+  return writer.finish(manifest);
 }
 
 } // namespace ingot::tools

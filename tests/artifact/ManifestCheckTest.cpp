@@ -1,0 +1,348 @@
+// One refusal per rule: what was changed, the id and the place that the message names.
+#include "runtime/artifact/Manifest.h"
+
+#include "runtime/artifact/KernelAbi.h"
+#include "runtime/base/Hash.h"
+#include "tests/support/SmallArtifact.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <functional>
+
+using namespace ingot;
+using namespace ingot::artifact;
+
+namespace {
+
+const uint64_t kMost = ~uint64_t(0);
+
+struct Rule {
+  const char *id;
+  const char *place; ///< the message begins with it
+  std::function<void(Manifest &)> change;
+};
+
+void expectRefused(bool generated, const std::vector<Rule> &rules) {
+  const test::SmallManifest small = test::smallManifest(generated);
+  REQUIRE(checkManifest(small.manifest, small.manifestOffset).isOk());
+  for (size_t i = 0; i < rules.size(); ++i) {
+    Manifest m = small.manifest;
+    rules[i].change(m);
+    const Status status = checkManifest(m, small.manifestOffset);
+    INFO("rule " << i << ": " << status.toString());
+    CHECK(status.id() == rules[i].id);
+    CHECK(status.message().rfind(std::string(rules[i].place) + ":", 0) == 0);
+  }
+}
+
+Launch &launch(Manifest &m, size_t index) { return m.plan.schedules[1].launches[index]; }
+
+} // namespace
+
+TEST_CASE("a small artifact passes, stored and generated") {
+  for (bool generated : {false, true}) {
+    const test::SmallManifest small = test::smallManifest(generated);
+    CHECK(checkManifest(small.manifest, small.manifestOffset).toString() == "ok");
+  }
+}
+
+TEST_CASE("versions and features of the future are refused") {
+  expectRefused(
+      false,
+      {
+          {"artifact-version", "format_version", [](Manifest &m) { m.formatVersion = 2; }},
+          {"artifact-abi", "kernel_abi",
+           [](Manifest &m) { m.kernelAbi = abi::kKernelAbiVersion + 1; }},
+          {"artifact-version", "minimum_runtime", [](Manifest &m) { m.minimumRuntime = "99.0"; }},
+          {"artifact-version", "minimum_runtime", [](Manifest &m) { m.minimumRuntime = "soon"; }},
+          {"artifact-requires", "requires[0]", [](Manifest &m) { m.requires_ = {"telepathy"}; }},
+      });
+}
+
+TEST_CASE("segments out of place are refused") {
+  const char *id = "artifact-segment";
+  expectRefused(
+      false,
+      {
+          {"artifact-files", "files", [](Manifest &m) { m.files.push_back({"w.bin", 5, 5}); }},
+          {"artifact-files", "files", [](Manifest &m) { m.files.clear(); }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].file = 1; }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].align = 0; }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].align = 64; }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].align = 12288; }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].align = uint64_t(1) << 63; }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].offset += 1; }},
+          {id, "segments[0]", [](Manifest &m) { m.segments[0].offset = 0; }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].bytes = 0; }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].bytes = kMost; }},
+          {id, "segments[2]", [](Manifest &m) { m.segments[2].offset = 0u - m.segments[2].align; }},
+          {id, "segments[2]", [](Manifest &m) { m.segments[2].chunkHashes.clear(); }},
+          {id, "segments[2]", [](Manifest &m) { m.segments[2].chunkBytes = 1; }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].kind = SegmentKind(99); }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].name = m.segments[0].name; }},
+          {id, "segments[1]", [](Manifest &m) { m.segments[1].name.clear(); }},
+          {id, "segments[2]", [](Manifest &m) { m.segments[1].offset = m.segments[2].offset; }},
+          {id, "tokenizer_segment", [](Manifest &m) { m.tokenizerSegment = 3; }},
+          {id, "tokenizer_segment", [](Manifest &m) { m.tokenizerSegment = -2; }},
+          {id, "tokenizer_segment", [](Manifest &m) { m.tokenizerSegment = 0; }},
+      });
+}
+
+TEST_CASE("an unknown segment that may be skipped is skipped") {
+  test::SmallManifest small = test::smallManifest();
+  small.manifest.tokenizerSegment = -1;
+  small.manifest.segments[1].kind = SegmentKind(99);
+  small.manifest.segments[1].skippable = true;
+  CHECK(checkManifest(small.manifest, small.manifestOffset).isOk());
+}
+
+TEST_CASE("parameters that disagree with their layout or place are refused") {
+  const char *id = "artifact-param";
+  expectRefused(
+      false,
+      {
+          {id, "params[1]", [](Manifest &m) { m.params[1].name = m.params[0].name; }},
+          {id, "params[1]", [](Manifest &m) { m.params[1].format = "int5"; }},
+          {id, "params[1]", [](Manifest &m) { m.params[1].shape = {kMost, kMost}; }},
+          {id, "params[1]", [](Manifest &m) { m.params[1].shape = {0, 4}; }},
+          {id, "params[1]", [](Manifest &m) { m.params[1].group = 7; }},
+          {id, "params[1].data", [](Manifest &m) { m.params[1].shape[0] += 32; }},
+          {id, "params[1].data", [](Manifest &m) { m.params[1].data.bytes -= 64; }},
+          {id, "params[1].data", [](Manifest &m) { m.params[1].data.offset += 1; }},
+          {id, "params[1].data", [](Manifest &m) { m.params[1].data.offset = 0u - uint64_t(64); }},
+          {id, "params[1].data", [](Manifest &m) { m.params[1].data.segment = 0; }},
+          {id, "params[1].data", [](Manifest &m) { m.params[1].data.segment = 77; }},
+          {id, "params[1].data", [](Manifest &m) { m.params[1].data.segment = kGeneratedSegment; }},
+          {id, "params[1]", [](Manifest &m) { m.params[1].data.offset = 0; }},
+          {id, "params[2].sources[0]", [](Manifest &m) { m.params[2].sources[0].rows += 1; }},
+          {id, "params[2].sources[0]",
+           [](Manifest &m) { m.params[2].sources[0].rowBegin = kMost; }},
+          {id, "params[2].sources[0]", [](Manifest &m) { m.params[2].sources[0].rows = 0; }},
+      });
+  expectRefused(
+      true,
+      {
+          {id, "params[1].generator", [](Manifest &m) { m.params[1].generator->id = 2; }},
+          {id, "params[1].generator",
+           [](Manifest &m) { m.params[1].generator->scale = std::nanf(""); }},
+          {id, "params[1].data", [](Manifest &m) { m.params[1].data.offset = 0u - uint64_t(64); }},
+          {id, "params[1].data", [](Manifest &m) { m.params[1].data.segment = 2; }},
+          {id, "params[2]", [](Manifest &m) { m.params[2].data.offset = 0; }},
+          {id, "params[2].data", [](Manifest &m) { m.params[2].generator.reset(); }},
+      });
+}
+
+TEST_CASE("kernels and images that do not fit together are refused") {
+  expectRefused(
+      false,
+      {
+          {"artifact-kernel", "kernels[1]",
+           [](Manifest &m) { m.kernels[1].name = m.kernels[0].name; }},
+          {"artifact-kernel", "kernels[1].signature",
+           [](Manifest &m) { m.kernels[1].spec += " "; }},
+          {"artifact-image", "images", [](Manifest &m) { m.images.clear(); }},
+          {"artifact-image", "images[0]", [](Manifest &m) { m.images[0].segment = 1; }},
+          {"artifact-image", "images[0]",
+           [](Manifest &m) { m.images[0].segment = kGeneratedSegment; }},
+          {"artifact-image", "images[0]", [](Manifest &m) { m.images[0].level = "x86-64-v9"; }},
+          {"artifact-image", "images[1]", [](Manifest &m) { m.images.push_back(m.images[0]); }},
+      });
+}
+
+TEST_CASE("KV groups that disagree with their layout are refused") {
+  const char *id = "artifact-kv", *place = "plan.kv_groups[0]";
+  expectRefused(false, {
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].kind = "round"; }},
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].kind = "window"; }},
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].window = 8; }},
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].format = "kv_i2"; }},
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].layers = 0; }},
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].heads = ~0u; }},
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].keyDim = 7; }},
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].valueDim = 8; }},
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].blockTokens = 24; }},
+                           {id, place, [](Manifest &m) { m.plan.kvGroups[0].blockTokens = 0; }},
+                           {id, "plan.kv_groups[0].block_bytes",
+                            [](Manifest &m) { m.plan.kvGroups[0].blockBytes += 64; }},
+                           {"artifact-memory", "memory.kv_block_bytes",
+                            [](Manifest &m) { m.memory.kvBlockBytes -= 1; }},
+                           {"artifact-memory", "memory.kv_block_bytes",
+                            [](Manifest &m) { m.plan.kvGroups.clear(); }},
+                       });
+}
+
+TEST_CASE("memory contracts that promise too little are refused") {
+  const char *id = "artifact-memory";
+  expectRefused(false,
+                {
+                    {id, "memory.weights_bytes", [](Manifest &m) { m.memory.weightsBytes += 64; }},
+                    {id, "memory", [](Manifest &m) { m.memory.maxBatchTokens = 0; }},
+                    {id, "memory", [](Manifest &m) { m.memory.maxSequences = ~0u; }},
+                    {id, "memory", [](Manifest &m) { m.memory.maxContext = 0; }},
+                    {id, "memory.scratch_bytes_per_worker",
+                     [](Manifest &m) { m.memory.scratchBytesPerWorker = 63; }},
+                    {id, "memory.scratch_bytes_per_worker",
+                     [](Manifest &m) { m.kernels[1].scratchBytes = kMost; }},
+                    {id, "memory.logits_bytes", [](Manifest &m) { m.memory.logitsBytes = 255; }},
+                    {id, "memory.logits_bytes", [](Manifest &m) { m.plan.vocab = 0; }},
+                    {id, "memory.logits_bytes", [](Manifest &m) { m.plan.vocab = ~0u; }},
+                    {"artifact-plan", "plan.schedules[1].arena_bytes",
+                     [](Manifest &m) { m.memory.arenaBytes -= 1; }},
+                });
+}
+
+TEST_CASE("buffers without a sensible form are refused") {
+  const char *id = "artifact-plan";
+  expectRefused(
+      false, {
+                 {id, "plan.buffers[0]", [](Manifest &m) { m.plan.buffers[0].rowBytes = 0; }},
+                 {id, "plan.buffers[0]", [](Manifest &m) { m.plan.buffers[0].align = 96; }},
+                 {id, "plan.buffers[0]", [](Manifest &m) { m.plan.buffers[0].device = 1; }},
+                 {id, "plan.logits_buffer", [](Manifest &m) { m.plan.logitsBuffer = 0; }},
+                 {id, "plan.logits_buffer", [](Manifest &m) { m.plan.logitsBuffer = 4; }},
+                 {id, "plan.logits_buffer", [](Manifest &m) { m.plan.buffers[2].rowBytes += 4; }},
+                 {id, "plan.argmax_buffer", [](Manifest &m) { m.plan.argmaxBuffer = 2; }},
+                 {id, "plan.signature", [](Manifest &m) { m.plan.signature ^= 1; }},
+             });
+}
+
+TEST_CASE("schedules that do not fit the plan are refused") {
+  const char *id = "artifact-plan";
+  expectRefused(
+      false,
+      {
+          {id, "plan.schedules[1]", [](Manifest &m) { m.plan.schedules[1].name = "argmax.small"; }},
+          {id, "plan.schedules[1].max_tokens",
+           [](Manifest &m) { m.plan.schedules[1].maxTokens = 9; }},
+          {id, "plan.schedules[1].max_tokens",
+           [](Manifest &m) { m.plan.schedules[1].maxTokens = 0; }},
+          {"artifact-signature", "plan.schedules[1].signature",
+           [](Manifest &m) { m.plan.schedules[1].signature ^= 1; }},
+          {id, "plan.schedules[1].offsets",
+           [](Manifest &m) { m.plan.schedules[1].offsets.pop_back(); }},
+          {id, "plan.schedules[1].offsets[1]",
+           [](Manifest &m) { m.plan.schedules[1].offsets[1] += 64; }},
+          {id, "plan.schedules[1].offsets[1]",
+           [](Manifest &m) { m.plan.schedules[1].offsets[1] = kMost - 63; }},
+          {id, "plan.schedules[1].offsets[0]",
+           [](Manifest &m) { m.plan.schedules[1].offsets[0] = 32; }},
+          {id, "plan.schedules[1].offsets[2]",
+           [](Manifest &m) { m.plan.schedules[1].offsets[2] = 0; }},
+          {id, "plan.schedules[0].offsets[0]",
+           [](Manifest &m) { m.plan.buffers[0].rowBytes = kMost / 2; }},
+          {id, "plan.schedules[1].offsets[1]",
+           [](Manifest &m) { m.plan.schedules[1].offsets[1] = 64; }},
+          {id, "plan.schedules", [](Manifest &m) { m.plan.schedules.pop_back(); }},
+          {id, "plan.schedules",
+           [](Manifest &m) { m.plan.schedules.erase(m.plan.schedules.begin() + 1); }},
+          {id, "plan.schedules[1].output",
+           [](Manifest &m) {
+             launch(m, 2).args[0].index = 2;
+             launch(m, 2).writes = {2};
+           }},
+      });
+}
+
+TEST_CASE("launches that reach outside are refused with their place") {
+  const char *id = "artifact-plan";
+  const char *place = "plan.schedules[1].launches[1]";
+  const std::string at = place;
+  expectRefused(false,
+                {
+                    {id, place, [](Manifest &m) { launch(m, 1).device = 1; }},
+                    {id, "plan.schedules[1].launches[1].kernel",
+                     [](Manifest &m) { launch(m, 1).kernel = 2; }},
+                    {id, "plan.schedules[1].launches[1].items",
+                     [](Manifest &m) { launch(m, 1).items.base = kMost; }},
+                    {id, "plan.schedules[1].launches[1].items",
+                     [](Manifest &m) { launch(m, 1).items.terms[0].coefficient = kMost / 2; }},
+                    {id, "plan.schedules[1].launches[1].items",
+                     [](Manifest &m) { launch(m, 1).items.terms[0].ceilDiv = 0; }},
+                    {id, "plan.schedules[1].launches[1].items",
+                     [](Manifest &m) { launch(m, 1).items.base = uint64_t(1) << 32; }},
+                    {id, "plan.schedules[1].launches[1].reads[0]",
+                     [](Manifest &m) { launch(m, 1).reads = {4}; }},
+                    {id, "plan.schedules[1].launches[1].reads[0]",
+                     [](Manifest &m) { launch(m, 1).reads = {1}; }},
+                    {id, "plan.schedules[1].launches[0].reads[0]",
+                     [](Manifest &m) { launch(m, 0).reads = {0}; }},
+                    {id, "plan.schedules[1].launches[0].writes[0]",
+                     [](Manifest &m) { m.plan.schedules[1].offsets[0] = kUnusedBuffer; }},
+                    {id, "plan.schedules[1].launches[1].args[0]",
+                     [](Manifest &m) { launch(m, 1).args[0].index = 99; }},
+                    {id, "plan.schedules[1].launches[1].args[0]",
+                     [](Manifest &m) { launch(m, 1).args[0].value = kMost; }},
+                    {id, "plan.schedules[1].launches[1].args[0]",
+                     [](Manifest &m) { launch(m, 1).args[0].index = 2; }},
+                    {id, "plan.schedules[1].launches[1].args[2]",
+                     [](Manifest &m) { launch(m, 1).args[2].index = 3; }},
+                    {id, "plan.schedules[1].launches[1].args[2]",
+                     [](Manifest &m) { launch(m, 1).args[2].value = 4096; }},
+                    {id, "plan.schedules[1].launches[0].args[2]",
+                     [](Manifest &m) { launch(m, 0).args[2].index = 1; }},
+                    {id, "plan.schedules[1].launches[0].args[2]",
+                     [](Manifest &m) { launch(m, 0).args[2].value = 2; }},
+                    {id, "plan.schedules[1].launches[1].args",
+                     [](Manifest &m) { launch(m, 1).args.pop_back(); }},
+                    {id, "plan.schedules[1].launches[1].args",
+                     [](Manifest &m) { launch(m, 1).args[2].kind = ArgKind::Constant; }},
+                    {id, place, [](Manifest &m) { launch(m, 1).writes.push_back(3); }},
+                });
+}
+
+TEST_CASE("buffers may share bytes only when they do not live together") {
+  test::SmallManifest small = test::smallManifest();
+  // A third arena buffer, written after the last access of `hidden`: it may take its place.
+  for (Schedule &s : small.manifest.plan.schedules) {
+    s.offsets.push_back(kUnusedBuffer);
+    if (s.name == "logits")
+      s.offsets.back() = 0;
+  }
+  small.manifest.plan.buffers.push_back(small.manifest.plan.buffers[0]);
+  Schedule &schedule = small.manifest.plan.schedules[2];
+  Launch late = schedule.launches[1];
+  late.reads = {1};
+  late.writes = {4};
+  late.args[0].index = 4;
+  late.args[1].index = 1;
+  schedule.launches.push_back(late);
+  CHECK(checkManifest(small.manifest, small.manifestOffset).toString() == "ok");
+  // One more read of `hidden` behind it makes them live together.
+  late.reads = {0, 4};
+  late.writes = {1};
+  late.args[0].index = 1;
+  late.args[1].index = 0;
+  late.args.push_back({ArgKind::Buffer, 4, 0});
+  late.kind = LaunchKind::Host;
+  schedule.launches.push_back(late);
+  const Status status = checkManifest(small.manifest, small.manifestOffset);
+  CHECK(status.message().rfind("plan.schedules[2].offsets[4]:", 0) == 0);
+}
+
+TEST_CASE("defaults, answers and provenance that make no sense are refused") {
+  expectRefused(
+      false,
+      {
+          {"artifact-generation", "generation", [](Manifest &m) { m.generation.temperature = -1; }},
+          {"artifact-generation", "generation",
+           [](Manifest &m) { m.generation.topP = std::nanf(""); }},
+          {"artifact-generation", "generation", [](Manifest &m) { m.generation.minP = 2; }},
+          {"artifact-generation", "generation.stop_ids[1]",
+           [](Manifest &m) { m.generation.stopIds[1] = 40; }},
+          {"artifact-generation", "generation.bos_id",
+           [](Manifest &m) { m.generation.bosId = 40; }},
+          {"artifact-generation", "generation.bos_id",
+           [](Manifest &m) { m.generation.bosId = -7; }},
+          {"artifact-known-answer", "known_answers[0]",
+           [](Manifest &m) { m.knownAnswers[0].indices[0] = 40; }},
+          {"artifact-known-answer", "known_answers[0]",
+           [](Manifest &m) { m.knownAnswers[0].logits.pop_back(); }},
+          {"artifact-known-answer", "known_answers[0]",
+           [](Manifest &m) { m.knownAnswers[0].tolerance = INFINITY; }},
+          {"artifact-known-answer", "known_answers[0].token_ids",
+           [](Manifest &m) { m.knownAnswers[0].tokenIds.assign(65, 1); }},
+          {"artifact-provenance", "provenance[1]", [](Manifest &m) { m.provenance[1].key = "a"; }},
+          {"artifact-provenance", "provenance[1]",
+           [](Manifest &m) { m.provenance[1].key = "compiler"; }},
+      });
+}
