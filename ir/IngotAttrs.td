@@ -36,6 +36,7 @@ def Ingot_OrderAttr : Ingot_Attr<"Order", "order"> {
   let parameters = (ins EnumParameter<Ingot_OrderKind>:$kind, "int64_t":$step,
                         DefaultValuedParameter<"int64_t", "0">:$span);
   let assemblyFormat = "`<` $kind `,` $step (`,` $span^)? `>`";
+  let genVerifyDecl = 1;
 }
 
 def Ingot_SourceAttr : Ingot_Attr<"Source", "source"> {

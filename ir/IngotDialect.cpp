@@ -50,8 +50,10 @@ LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError, int64
                              int64_t blockTokens) {
   if (group < 0 || layers < 1 || heads < 1)
     return emitError() << "kv needs group >= 0, layers >= 1 and heads >= 1";
-  if (keyDim < 2 || keyDim % 2 != 0 || valueDim < 1)
+  if (keyDim < 2 || keyDim % 2 != 0)
     return emitError() << "kv key width must be even and positive, is " << keyDim;
+  if (valueDim < 1)
+    return emitError() << "kv value width must be positive, is " << valueDim;
   if (blockTokens < 16 || blockTokens % 16 != 0)
     return emitError() << "kv block must be a multiple of 16 positions, is " << blockTokens;
   return success();
@@ -63,5 +65,12 @@ LogicalResult QWeightType::verify(function_ref<InFlightDiagnostic()> emitError, 
     return emitError() << "qweight bits must be 4 or 8, is " << bits;
   if (group < 0 || group % 32 != 0)
     return emitError() << "qweight group must be 0 (per channel) or a multiple of 32, is " << group;
+  return success();
+}
+
+LogicalResult OrderAttr::verify(function_ref<InFlightDiagnostic()> emitError, OrderKind,
+                                int64_t step, int64_t span) {
+  if (step < 1 || span < 0)
+    return emitError() << "order step must be positive and span not negative";
   return success();
 }

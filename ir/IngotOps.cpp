@@ -267,6 +267,8 @@ LogicalResult FusedOp::verify() {
     return emitOpError("body arguments differ from the inputs");
   if (body.getTerminator()->getOperandTypes() != getResultTypes())
     return emitOpError("yielded types differ from the results");
+  if (body.without_terminator().empty())
+    return emitOpError("needs ops");
   for (Operation &op : body.without_terminator())
     if (!isa<KernelOpInterface>(op))
       return emitOpError() << "holds " << op.getName() << ", which no kernel can contain";

@@ -1,0 +1,97 @@
+// RUN: ingot-opt %s --split-input-file --verify-diagnostics
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @append_layer(%kv: !kv, %k: tensor<?x16xf32>, %v: tensor<?x32xf32>, %batch: !ingot.batch) {
+  // expected-error @+1 {{layer 2 of a cache with 2}}
+  %0 = ingot.kv_append %kv, %k, %v, %batch {layer = 2 : i64} : !kv, tensor<?x16xf32>, tensor<?x32xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @append_negative_layer(%kv: !kv, %k: tensor<?x16xf32>, %v: tensor<?x32xf32>, %batch: !ingot.batch) {
+  // expected-error @+1 {{layer -1 of a cache with 2}}
+  %0 = ingot.kv_append %kv, %k, %v, %batch {layer = -1 : i64} : !kv, tensor<?x16xf32>, tensor<?x32xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @append_key(%kv: !kv, %k: tensor<?x32xf32>, %v: tensor<?x32xf32>, %batch: !ingot.batch) {
+  // expected-error @+1 {{key has 32 columns, expected 16}}
+  %0 = ingot.kv_append %kv, %k, %v, %batch {layer = 0 : i64} : !kv, tensor<?x32xf32>, tensor<?x32xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @append_value(%kv: !kv, %k: tensor<?x16xf32>, %v: tensor<?x16xf32>, %batch: !ingot.batch) {
+  // expected-error @+1 {{value has 16 columns, expected 32}}
+  %0 = ingot.kv_append %kv, %k, %v, %batch {layer = 0 : i64} : !kv, tensor<?x16xf32>, tensor<?x16xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @append_rows(%kv: !kv, %k: tensor<?x16xf32, #ingot.rows<returned>>,
+                       %v: tensor<?x32xf32, #ingot.rows<returned>>, %batch: !ingot.batch) {
+  // expected-error @+1 {{key must have one row per token}}
+  %0 = ingot.kv_append %kv, %k, %v, %batch {layer = 0 : i64}
+      : !kv, tensor<?x16xf32, #ingot.rows<returned>>, tensor<?x32xf32, #ingot.rows<returned>>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_heads(%q: tensor<?x24xf32>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{3 query heads over 2 KV heads}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 3 : i64, layer = 0 : i64, scale = 1.0 : f32}
+      : tensor<?x24xf32>, !kv -> tensor<?x48xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_query(%q: tensor<?x16xf32>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{query has 16 columns, expected 32}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32}
+      : tensor<?x16xf32>, !kv -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_result(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{result has 32 columns, expected 64}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32}
+      : tensor<?x32xf32>, !kv -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_int8(%q: tensor<?x32x!ingot.qact<pow2>>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{needs float queries}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32}
+      : tensor<?x32x!ingot.qact<pow2>>, !kv -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_order(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{order must have step 64 and span 256}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32,
+                                              order = #ingot.order<attention, 64, 512>}
+      : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
+  return
+}

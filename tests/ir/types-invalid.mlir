@@ -1,0 +1,39 @@
+// RUN: ingot-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @+1 {{qweight bits must be 4 or 8, is 3}}
+func.func private @bits(tensor<64x64x!ingot.qweight<3, 32>>)
+
+// -----
+
+// expected-error @+1 {{qweight group must be 0 (per channel) or a multiple of 32, is 48}}
+func.func private @group(tensor<64x64x!ingot.qweight<4, 48>>)
+
+// -----
+
+// expected-error @+1 {{qweight group must be 0 (per channel) or a multiple of 32, is -32}}
+func.func private @negative_group(tensor<64x64x!ingot.qweight<4, -32>>)
+
+// -----
+
+// expected-error @+1 {{kv needs group >= 0, layers >= 1 and heads >= 1}}
+func.func private @no_layers(!ingot.kv<group = 0, layers = 0, heads = 4, key = 8, value = 8, block = 16>)
+
+// -----
+
+// expected-error @+1 {{kv key width must be even and positive, is 7}}
+func.func private @odd_keys(!ingot.kv<group = 0, layers = 1, heads = 4, key = 7, value = 8, block = 16>)
+
+// -----
+
+// expected-error @+1 {{kv value width must be positive, is 0}}
+func.func private @no_values(!ingot.kv<group = 0, layers = 1, heads = 4, key = 8, value = 0, block = 16>)
+
+// -----
+
+// expected-error @+1 {{kv block must be a multiple of 16 positions, is 24}}
+func.func private @block(!ingot.kv<group = 0, layers = 1, heads = 4, key = 8, value = 8, block = 24>)
+
+// -----
+
+// expected-error @+1 {{order step must be positive and span not negative}}
+func.func private @order() attributes {order = #ingot.order<lanes, 0>}
