@@ -1,0 +1,65 @@
+// The body of a fused op as plain data: what the emitters read. ReadKernel.h makes it from IR, tests by hand.
+#pragma once
+
+#include "runtime/artifact/KernelAbi.h"
+#include "runtime/artifact/WeightLayout.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ingot::cpu {
+
+enum class ValueKind : uint8_t {
+  F32Rows,   ///< float32, stride abi::f32RowBytes
+  Bf16Rows,  ///< bfloat16, stride abi::bf16RowBytes
+  QuantRows, ///< int8 and ActGroupMeta, two slots
+  IndexRows, ///< one u32 per row
+  Partials,  ///< {f32 value, u32 index} per row and panel: half of an argmax
+  Parameter, ///< packed weight
+  Kv,        ///< one layer of the paged cache
+  Batch,     ///< slot 0
+};
+
+/// One SSA value of the body.
+struct ProgramValue {
+  ValueKind kind;
+  int64_t columns = 0;        ///< rows: logical columns
+  bool returnedRows = false;  ///< rows: one per returned token instead of one per token
+  bool floatScale = false;    ///< QuantRows: float32 scales instead of powers of two
+  int slot = -1;              ///< first slot in args: operands, and results that are yielded; else -1
+  WeightLayout weight{};      ///< Parameter
+  abi::KvLayout kv{};         ///< Kv
+};
+
+enum class OpKind : uint8_t {
+  Embed, RopeAngles,                                   // batch -> rows
+  Add, Mul, AddBias, Silu, RmsNorm, Rope, Split, SelectRows, // rows -> rows
+  Round, Quantize,                                     // rounding points
+  Argmax, ArgmaxPartial, ArgmaxFold,                   // rows -> index; rows -> partials -> index
+  Linear, PagedAttention, KvAppend,
+};
+
+/// Operands and results index KernelProgram::values, in the order of the op's definition without its batch.
+struct ProgramOp {
+  OpKind kind;
+  std::vector<int> operands{};
+  std::vector<int> results{};
+  int64_t headDim = 0;        ///< RmsNorm (0: the row), Rope, PagedAttention
+  int64_t heads = 0;          ///< PagedAttention: query heads
+  int64_t interleave = 0;     ///< Split
+  float eps = 0;              ///< RmsNorm
+  float scale = 1;            ///< PagedAttention; RopeAngles: attention factor
+  std::vector<float> invFreq{}; ///< RopeAngles
+};
+
+struct KernelProgram {
+  std::vector<ProgramValue> values;
+  std::vector<ProgramOp> ops; ///< program order
+  bool returnedRows = false;  ///< row space the kernel walks
+};
+
+/// Bytes of one row of Partials.
+constexpr uint64_t partialsRowBytes(uint64_t panels) { return (panels * 8 + 63) / 64 * 64; }
+
+} // namespace ingot::cpu
