@@ -233,6 +233,7 @@ Result<EntryOutputs> runEntry(func::FuncOp function, Evaluator &evaluator,
 } // namespace
 
 Result<Sequences> parseSequences(std::string_view text) {
+  constexpr uint32_t kMostTokens = 1 << 20; // of one repetition: a slip of the finger, not a text
   Sequences sequences;
   SmallVector<StringRef> parts, numbers;
   StringRef(text).split(parts, ';');
@@ -241,12 +242,14 @@ Result<Sequences> parseSequences(std::string_view text) {
     part.split(numbers, ',');
     std::vector<uint32_t> tokens;
     for (StringRef number : numbers) {
-      uint32_t token = 0;
-      if (number.trim().getAsInteger(10, token))
-        return Status(
-            ErrorClass::Usage, "token-list",
-            format("\"%s\" is not a token id; write ids like \"1,2,3;4,5\"", number.str().c_str()));
-      tokens.push_back(token);
+      const auto [id, times] = number.split('*');
+      uint32_t token = 0, count = 1;
+      if (id.trim().getAsInteger(10, token) ||
+          (number.contains('*') && times.trim().getAsInteger(10, count)) || count > kMostTokens)
+        return Status(ErrorClass::Usage, "token-list",
+                      format("\"%s\" is not a token id; write ids like \"1,2,3*10;4,5\"",
+                             number.str().c_str()));
+      tokens.insert(tokens.end(), count, token);
     }
     sequences.push_back(std::move(tokens));
   }

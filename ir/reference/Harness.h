@@ -41,7 +41,7 @@ struct EntryOutputs {
   std::vector<Rows> results;
 };
 
-/// "1,2,3;4,5" to sequences.
+/// "1,2,3;4,5" to sequences; "7*3" is "7,7,7".
 Result<std::vector<std::vector<uint32_t>>> parseSequences(std::string_view text);
 
 Result<std::vector<EntryOutputs>> runProgram(mlir::ModuleOp module, const RunOptions &options);
