@@ -22,11 +22,21 @@ def print_curve(path, rows=20):
             print(f"| {step} | {int(tokens):,} | {training} | {held} |")
 
 
+@torch.no_grad()
+def acceptance(draft, target, blocks):
+    """The mean over positions of sum(min(p, q)): how often the target keeps a token that the draft has sampled."""
+    kept = 0.0
+    for row in torch.from_numpy(blocks.astype("int64")).split(1):
+        kept += torch.minimum(torch.softmax(draft(row), -1), torch.softmax(target(row), -1)).sum(-1).mean().item()
+    return kept / len(blocks)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--curve", required=True)
+    parser.add_argument("--target", help="the model that this one drafts for")
     args = parser.parse_args()
     torch.set_num_threads(1)
     model, tokenizer = load_model(args.folder)
@@ -35,6 +45,10 @@ def main():
     print(f"## Held-out perplexity\n\n{math.exp(loss):.3f} (loss {loss:.4f} per token) on {blocks.size:,} tokens that were not trained on, "
           f"in rows of {BLOCK}, measured on the bf16 weights.\n\n## Loss curve\n")
     print_curve(args.curve)
+    if args.target:
+        kept = acceptance(model, load_model(args.target)[0], blocks[:16])
+        print(f"\n## Agreement with the main model\n\nThe main model keeps {kept:.1%} of the tokens that the draft model samples at "
+              "temperature 1 (mean of the sum of min(p, q) over held-out positions).")
     print("\n## Twenty samples\n\nTemperature 0.8, top-p 0.95, seed 1, not selected.\n")
     print_samples(model, tokenizer)
     print("## Conversations\n")
