@@ -59,7 +59,4 @@ struct KernelProgram {
   bool returnedRows = false;  ///< row space the kernel walks
 };
 
-/// Bytes of one row of Partials.
-constexpr uint64_t partialsRowBytes(uint64_t panels) { return (panels * 8 + 63) / 64 * 64; }
-
 } // namespace ingot::cpu

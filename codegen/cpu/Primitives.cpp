@@ -15,12 +15,6 @@ Val slice(KernelBuilder &b, Val vector, int64_t first, int64_t count) {
   return b.shuffle(vector, vector, lanes);
 }
 
-Val concat(KernelBuilder &b, Val low, Val high) {
-  std::vector<int64_t> lanes(2 * low.type().lanes);
-  std::iota(lanes.begin(), lanes.end(), 0);
-  return b.shuffle(low, high, lanes);
-}
-
 constexpr Type kI32x8{Elem::I32, 8};
 constexpr int32_t kHighHalf = -0x10000; ///< bits 16..31
 
@@ -35,64 +29,46 @@ IntDot::IntDot(KernelBuilder &builder, DotWeights weights, Val start)
 }
 
 void IntDot::step(Val weights, Val activations) {
-  if (b_.isa().avx512)
+  if (b_.isa().avx512) {
     sum_ = b_.intrinsic("llvm.x86.avx512.vpdpbusd.512", kI32x16, {sum_, weights, activations});
-  else if (weights_ == DotWeights::Nibbles)
-    stepNibblesV3(weights, activations);
-  else
-    stepBytesV3(weights, activations);
-}
-
-void IntDot::stepNibblesV3(Val weights, Val activations) {
-  for (int half = 0; half < 2; ++half) {
-    const Val pairs =
-        b_.intrinsic("llvm.x86.avx2.pmadd.ub.sw", kI16x16,
-                     {slice(b_, weights, 32 * half, 32), slice(b_, activations, 0, 32)});
-    halves_[half] = halves_[half] ? halves_[half] + pairs : pairs;
+    return;
   }
+  const Val part = weights_ == DotWeights::Nibbles
+                       ? b_.intrinsic("llvm.x86.avx2.pmadd.ub.sw", kI16x16, {weights, activations})
+                       : stepBytesV3(weights, activations);
+  sum_ = sum_ ? sum_ + part : part;
 }
 
-// Even and odd bytes apart in 16-bit lanes: products of 255 * 127 fit, and vpmaddwd adds pairs in
-// 32 bits.
-void IntDot::stepBytesV3(Val weights, Val activations) {
-  const Val a = bitcast(slice(b_, activations, 0, 32), kI16x16);
+// Even and odd bytes apart in 16-bit lanes: products of 255 * 127 fit, and vpmaddwd adds pairs in 32 bits.
+Val IntDot::stepBytesV3(Val weights, Val activations) {
+  const Val a = bitcast(activations, kI16x16), w = bitcast(weights, kI16x16);
   const Val oddA = shrS(a, 8), evenA = shrS(shl(a, 8), 8);
-  for (int half = 0; half < 2; ++half) {
-    const Val w = bitcast(slice(b_, weights, 32 * half, 32), kI16x16);
-    const Val even = b_.intrinsic("llvm.x86.avx2.pmadd.wd", kI32x8, {w & 0xff, evenA});
-    const Val odd = b_.intrinsic("llvm.x86.avx2.pmadd.wd", kI32x8, {shrU(w, 8), oddA});
-    const Val sum = even + odd;
-    halves_[half] = halves_[half] ? halves_[half] + sum : sum;
-  }
+  return b_.intrinsic("llvm.x86.avx2.pmadd.wd", kI32x8, {w & 0xff, evenA}) +
+         b_.intrinsic("llvm.x86.avx2.pmadd.wd", kI32x8, {shrU(w, 8), oddA});
 }
 
 Val IntDot::finish() {
   if (b_.isa().avx512)
     return sum_;
   if (weights_ == DotWeights::Nibbles)
-    for (Val &half : halves_)
-      half =
-          b_.intrinsic("llvm.x86.avx2.pmadd.wd", kI32x8, {half, b_.constant(kI16x16, int64_t(1))});
-  return concat(b_, halves_[0], halves_[1]) + start_;
-}
-
-Val broadcastBytes(KernelBuilder &b, Val pointer, int64_t byteOffset) {
-  return bitcast(b.splat(b.load(kI32, pointer, byteOffset), 16), kI8x64);
+    sum_ = b_.intrinsic("llvm.x86.avx2.pmadd.wd", kI32x8,
+                        {sum_, b_.constant(kI16x16, int64_t(1))});
+  return sum_ + start_;
 }
 
 Val dotBf16Widened(KernelBuilder &b, Val sum, Val weights, Val even, Val odd) {
-  const Val oddWeights = bitcast(weights & kHighHalf, kF32x16);
-  const Val evenWeights = bitcast(shl(weights, 16), kF32x16);
+  const Val oddWeights = bitcast(weights & kHighHalf, sum.type());
+  const Val evenWeights = bitcast(shl(weights, 16), sum.type());
   return b.fma(even, evenWeights, b.fma(odd, oddWeights, sum));
 }
 
 Val dotBf16(KernelBuilder &b, Val sum, Val weights, Val activations) {
   const Type pairs{Elem::Bf16, 32};
-  if (b.isa().bf16)
+  if (b.isa().bf16 && sum.type().lanes == 16)
     return b.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", kF32x16,
                        {sum, bitcast(activations, pairs), bitcast(weights, pairs)});
-  return dotBf16Widened(b, sum, weights, bitcast(shl(activations, 16), kF32x16),
-                        bitcast(activations & kHighHalf, kF32x16));
+  return dotBf16Widened(b, sum, weights, bitcast(shl(activations, 16), sum.type()),
+                        bitcast(activations & kHighHalf, sum.type()));
 }
 
 // ---- conversions -------------------------------------------------------------------------------
@@ -113,8 +89,9 @@ Val toBf16(KernelBuilder &b, Val value) {
   return b.select(isNan, high | 0x40, b.select(isTiny, high & 0x8000, rounded));
 }
 
-Val loadF16(KernelBuilder &b, Val pointer, int64_t byteOffset) {
-  return b.convert(Convert::FloatExtend, b.load(kF16x16, pointer, byteOffset), kF32x16);
+Val loadF16(KernelBuilder &b, Val pointer, int64_t byteOffset, uint32_t lanes) {
+  return b.convert(Convert::FloatExtend, b.load({Elem::F16, lanes}, pointer, byteOffset),
+                   {Elem::F32, lanes});
 }
 
 Val roundToInt(KernelBuilder &b, Val value) {

@@ -14,11 +14,12 @@ enum class DotWeights : uint8_t {
   Bytes,   ///< 0..255; pairs do not fit 16 bits and may not saturate
 };
 
-/// One vector of 16 int32 sums of u8 weights times s8 activations over a block of 32 k. Exact, so every level
-/// gives the same sums: vpdpbusd, or vpmaddubsw and vpmaddwd, or vpmaddwd on widened bytes.
+/// One register of int32 sums of u8 weights times s8 activations over a block of 32 k: 16 lanes with AVX-512, else
+/// 8. Exact, so every level gives the same sums: vpdpbusd, or vpmaddubsw and vpmaddwd, or vpmaddwd on
+/// widened bytes.
 class IntDot {
 public:
-  /// `start`: 16 int32, the correction for the unsigned weights' offset.
+  /// `start`: the correction for the unsigned weights' offset, per lane.
   IntDot(KernelBuilder &builder, DotWeights weights, Val start);
 
   /// Four k per lane: `weights` byte 4c+j = k j of column c, `activations` the same 4 bytes in all lanes.
@@ -26,23 +27,21 @@ public:
   Val finish();
 
 private:
-  void stepNibblesV3(Val weights, Val activations);
-  void stepBytesV3(Val weights, Val activations);
+  Val stepBytesV3(Val weights, Val activations);
 
   KernelBuilder &b_;
   DotWeights weights_;
   Val start_;
-  Val sum_;         ///< v4: int32 x 16, running from start
-  Val halves_[2];   ///< v3: lanes 0..7 and 8..15; int16 x 16 (Nibbles) or int32 x 8 (Bytes)
+  Val sum_; ///< AVX-512: int32, running from start. Else int16 (Nibbles) or int32 (Bytes), from zero
 };
 
-/// The four int8 at `pointer` in all lanes (i8 x 64).
-Val broadcastBytes(KernelBuilder &b, Val pointer, int64_t byteOffset);
+/// 32-bit lanes of the level's registers.
+inline uint32_t nativeLanes(const IsaInfo &isa) { return isa.avx512 ? 16 : 8; }
 
-/// sum + a[1] * w[1] + a[0] * w[0], two roundings, odd first: `weights` and `activations` are int32 x 16 whose
+/// sum + a[1] * w[1] + a[0] * w[0], two roundings, odd first: `weights` and `activations` are int32 lanes whose
 /// halves are bf16. Levels without vdpbf16ps take two FMAs.
 Val dotBf16(KernelBuilder &b, Val sum, Val weights, Val activations);
-/// The same with activations already widened to float32 x 16 (levels without vdpbf16ps).
+/// The same with activations already widened to float32 (levels without vdpbf16ps).
 Val dotBf16Widened(KernelBuilder &b, Val sum, Val weights, Val even, Val odd);
 
 // ---- conversions -------------------------------------------------------------------------------
@@ -51,8 +50,8 @@ Val dotBf16Widened(KernelBuilder &b, Val sum, Val weights, Val even, Val odd);
 Val fromBf16(KernelBuilder &b, Val bits);
 /// float32 -> bf16 bits in the low half of int32 lanes: nearest even, denormals to signed zero, NaN quiet.
 Val toBf16(KernelBuilder &b, Val value);
-/// 16 f16 at `pointer` -> float32.
-Val loadF16(KernelBuilder &b, Val pointer, int64_t byteOffset);
+/// `lanes` f16 at `pointer` -> float32.
+Val loadF16(KernelBuilder &b, Val pointer, int64_t byteOffset, uint32_t lanes = 16);
 /// round to nearest even, then int32.
 Val roundToInt(KernelBuilder &b, Val value);
 

@@ -130,7 +130,7 @@ void MatmulEpilogue::argmaxPartial(const ProgramOp &op) {
   const Val lane = b_.intrinsic("llvm.cttz", kI32, {mask, b_.constant({Elem::I1}, int64_t(0))});
   const ProgramValue &partials = program_.values[op.results[0]];
   const Val to = b_.load(kPtr, args_, partials.slot * 8) +
-                 row_ * int64_t(partialsRowBytes((columns + 31) / 32)) + panel_ * 8;
+                 row_ * int64_t(abi::argmaxPartialRowBytes((columns + 31) / 32)) + panel_ * 8;
   b_.store(largest, to, 0);
   b_.store(lane + b_.convert(Convert::Truncate, panel_ * 32, kI32), to, 4);
 }

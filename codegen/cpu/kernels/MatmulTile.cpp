@@ -49,26 +49,45 @@ TileState repeat(KernelBuilder &b, Val count, const TileState &start, const Turn
 }
 
 Val lowNibbles(Val bytes) { return bytes & 15; }
-Val highNibbles(Val bytes) { return bitcast(shrU(bitcast(bytes, kI16x32), 4), kI8x64) & 15; }
+Val highNibbles(Val bytes) {
+  const Type words{Elem::I16, bytes.type().lanes / 2};
+  return bitcast(shrU(bitcast(bytes, words), 4), bytes.type()) & 15;
+}
 
 // ---- integer weights ---------------------------------------------------------------------------
 
-/// One block of 32 k for all rows of a tile, from nibbles or from bytes. A pass computes `vectors` vectors of
-/// 16 columns from `firstVector` on.
+/// One pass: `count` registers of columns from register `first` of the panel's 32 columns on.
+struct ColumnPass {
+  int64_t first, count;
+  uint32_t lanes;
+
+  /// Offset of register v's columns in data of `bytesPer16` bytes per 16 columns.
+  int64_t offset(int64_t v, int64_t bytesPer16, int64_t bytesPerColumn) const {
+    const int64_t column = (first + v) * lanes;
+    return column / 16 * bytesPer16 + column % 16 * bytesPerColumn;
+  }
+  int64_t floatAt(int64_t v) const { return offset(v, 64, 4); }
+  int64_t f16At(int64_t v) const { return offset(v, 32, 2); }
+  Type floats() const { return {Elem::F32, lanes}; }
+  Type ints() const { return {Elem::I32, lanes}; }
+  Type bytes() const { return {Elem::I8, 4 * lanes}; }
+};
+
+/// One block of 32 k for all rows of a tile, from nibbles or from bytes.
 class IntBlock {
 public:
-  IntBlock(KernelBuilder &builder, const MatmulShape &shape, int64_t firstVector, bool nibbles)
-      : b_(builder), shape_(shape), firstVector_(firstVector), nibbles_(nibbles) {}
+  IntBlock(KernelBuilder &builder, const MatmulShape &shape, const ColumnPass &pass, bool nibbles)
+      : b_(builder), shape_(shape), pass_(pass), nibbles_(nibbles) {}
 
-  /// `weights`: the block; `scale(v)` gives the 16 scales of vector v.
+  /// `weights`: the block; `scale(v)` gives the scales of register v.
   template <typename Scale>
   void emit(TileState &state, Val weights, const Scale &scale) {
     Dots dots = startDots(state);
     for (int64_t i = 0; i < (nibbles_ ? 4 : 8); ++i) {
       Vals bytes;
-      for (int64_t v = 0; v < shape_.vectors; ++v)
-        bytes.push_back(
-            b_.load(kI8x64, weights, (firstVector_ + v) * (nibbles_ ? 256 : 512) + i * 64));
+      for (int64_t v = 0; v < pass_.count; ++v)
+        bytes.push_back(b_.load(pass_.bytes(), weights,
+                                pass_.offset(v, nibbles_ ? 256 : 512, 4) + i * 64));
       if (!nibbles_) {
         step(dots, bytes, state, i * 4);
         continue;
@@ -81,17 +100,17 @@ public:
     }
     // Scales come last: while the dot products run, registers are scarce.
     Vals scales;
-    for (int64_t v = 0; v < shape_.vectors; ++v)
-      scales.push_back(scale(firstVector_ + v));
+    for (int64_t v = 0; v < pass_.count; ++v)
+      scales.push_back(scale(v));
     for (size_t r = 0; r < state.sums.size(); ++r) {
-      const Val exponent = b_.splat(b_.load(kI32, state.meta, r * shape_.metaBytes), 16);
-      for (int64_t v = 0; v < shape_.vectors; ++v)
+      const Val exponent = b_.splat(b_.load(kI32, state.meta, r * shape_.metaBytes), pass_.lanes);
+      for (int64_t v = 0; v < pass_.count; ++v)
         state.sums[r][v] = accumulate(state.sums[r][v], dots[r][v].finish(), scales[v], exponent);
     }
   }
 
 private:
-  using Dots = std::vector<std::vector<IntDot>>; ///< [row][vector]
+  using Dots = std::vector<std::vector<IntDot>>; ///< [row][register]
 
   Dots startDots(const TileState &state) {
     const bool bytes = shape_.format == WeightFormat::Int8;
@@ -99,10 +118,10 @@ private:
     Dots dots;
     for (size_t r = 0; r < state.sums.size(); ++r) {
       // -8 * sum(a) undoes the offset 8 of nibbles; bytes have the offset 128.
-      Val start = b_.splat(b_.load(kI32, state.meta, r * shape_.metaBytes + 4), 16);
+      Val start = b_.splat(b_.load(kI32, state.meta, r * shape_.metaBytes + 4), pass_.lanes);
       if (bytes)
         start = shl(start, 4);
-      dots.emplace_back(shape_.vectors, IntDot(b_, range, start));
+      dots.emplace_back(pass_.count, IntDot(b_, range, start));
     }
     return dots;
   }
@@ -110,22 +129,23 @@ private:
   /// Four k of every row.
   void step(Dots &dots, const Vals &bytes, const TileState &state, int64_t k) {
     for (size_t r = 0; r < dots.size(); ++r) {
-      const Val a = broadcastBytes(b_, state.activations, r * shape_.rowBytes + k);
-      for (int64_t v = 0; v < shape_.vectors; ++v)
+      const Val four = b_.load(kI32, state.activations, r * shape_.rowBytes + k);
+      const Val a = bitcast(b_.splat(four, pass_.lanes), pass_.bytes());
+      for (int64_t v = 0; v < pass_.count; ++v)
         dots[r][v].step(bytes[v], a);
     }
   }
 
   Val accumulate(Val sum, Val dot, Val scale, Val exponent) {
-    const Val value = b_.convert(Convert::IntToFloat, dot, kF32x16);
+    const Val value = b_.convert(Convert::IntToFloat, dot, pass_.floats());
     if (shape_.floatScale)
-      return b_.fma(value, scale * bitcast(exponent, kF32x16), sum);
-    return b_.fma(bitcast(bitcast(value, kI32x16) + exponent, kF32x16), scale, sum);
+      return b_.fma(value, scale * bitcast(exponent, pass_.floats()), sum);
+    return b_.fma(bitcast(bitcast(value, pass_.ints()) + exponent, pass_.floats()), scale, sum);
   }
 
   KernelBuilder &b_;
   const MatmulShape &shape_;
-  int64_t firstVector_;
+  const ColumnPass &pass_;
   bool nibbles_;
 };
 
@@ -135,49 +155,50 @@ void advance(TileState &state, int64_t weightBytes) {
   state.meta = state.meta + 8;
 }
 
-/// `count` packed blocks. Groups of one block bring their scales along; else `hoisted` has them, one per vector
+/// `count` packed blocks. Groups of one block bring their scales along; else `hoisted` has them, one per register
 /// of the pass.
-TileState packedBlocks(KernelBuilder &b, const MatmulShape &shape, int64_t firstVector, Val count,
+TileState packedBlocks(KernelBuilder &b, const MatmulShape &shape, const ColumnPass &pass, Val count,
                        const TileState &start, const Vals &hoisted) {
   const int64_t scaleBytes = hoisted.empty() ? kGroupScaleBytes : 0;
   const int64_t stride = packedBlockBytes(shape.format) + scaleBytes;
-  IntBlock block(b, shape, firstVector, shape.format == WeightFormat::Int4);
+  IntBlock block(b, shape, pass, shape.format == WeightFormat::Int4);
   return repeat(b, count, start, [&](TileState &state) {
-    if (firstVector == 0) // a second pass finds the panel in the caches
+    if (pass.first == 0) // later passes find the panel in the caches
       for (int64_t line = 0; line < stride; line += 64)
         b.prefetch(state.weights, kPrefetchBlocks * stride + line);
     const Val weights = state.weights;
     block.emit(state, weights + scaleBytes, [&](int64_t v) {
-      return hoisted.empty() ? loadF16(b, weights, v * 32) : hoisted[v - firstVector];
+      return hoisted.empty() ? loadF16(b, weights, pass.f16At(v), pass.lanes) : hoisted[v];
     });
     advance(state, stride);
   });
 }
 
-TileState packedGroups(KernelBuilder &b, const MatmulShape &shape, int64_t firstVector,
+TileState packedGroups(KernelBuilder &b, const MatmulShape &shape, const ColumnPass &pass,
                        const TileState &start) {
   if (shape.blocksPerGroup == 1)
-    return packedBlocks(b, shape, firstVector, b.i64(shape.blocks), start, {});
-  return start.with(b.loop(b.i64(0), b.i64(shape.blocks), shape.blocksPerGroup, start.flat(),
-                           [&](Val first, const Vals &carried) {
+    return packedBlocks(b, shape, pass, b.i64(shape.blocks), start, {});
+  const auto group = [&](Val first, const Vals &carried) {
     TileState state = start.with(carried);
     Vals scales;
-    for (int64_t v = 0; v < shape.vectors; ++v)
-      scales.push_back(loadF16(b, state.weights, (firstVector + v) * 32));
+    for (int64_t v = 0; v < pass.count; ++v)
+      scales.push_back(loadF16(b, state.weights, pass.f16At(v), pass.lanes));
     state.weights = state.weights + kGroupScaleBytes;
     const Val count = b.binary(Binary::MinS, b.i64(shape.blocks) - first,
                                b.i64(shape.blocksPerGroup)); // the last group may be short
-    return packedBlocks(b, shape, firstVector, count, state, scales).flat();
-  }));
+    return packedBlocks(b, shape, pass, count, state, scales).flat();
+  };
+  return start.with(
+      b.loop(b.i64(0), b.i64(shape.blocks), shape.blocksPerGroup, start.flat(), group));
 }
 
-TileState intChunk(KernelBuilder &b, const MatmulShape &shape, int64_t firstVector, Val count,
+TileState intChunk(KernelBuilder &b, const MatmulShape &shape, const ColumnPass &pass, Val count,
                    const TileState &start) {
-  IntBlock block(b, shape, firstVector, false);
+  IntBlock block(b, shape, pass, false);
   return repeat(b, count, start, [&](TileState &state) {
     const Val weights = state.weights;
     block.emit(state, weights,
-               [&](int64_t v) { return b.load(kF32x16, weights, 1024 + v * 64); });
+               [&](int64_t v) { return b.load(pass.floats(), weights, 1024 + pass.floatAt(v)); });
     advance(state, kIntChunkBlockBytes);
   });
 }
@@ -185,58 +206,55 @@ TileState intChunk(KernelBuilder &b, const MatmulShape &shape, int64_t firstVect
 // ---- bf16 weights ------------------------------------------------------------------------------
 
 /// Two k of every row. `pair`: their index from the state's pointers.
-void bf16Pair(KernelBuilder &b, const MatmulShape &shape, int64_t firstVector, int64_t pair,
+void bf16Pair(KernelBuilder &b, const MatmulShape &shape, const ColumnPass &pass, int64_t pair,
               TileState &state) {
   Vals weights;
-  for (int64_t v = 0; v < shape.vectors; ++v)
-    weights.push_back(b.load(kI32x16, state.weights, pair * kPairBytes + (firstVector + v) * 64));
+  for (int64_t v = 0; v < pass.count; ++v)
+    weights.push_back(b.load(pass.ints(), state.weights, pair * kPairBytes + pass.floatAt(v)));
   for (size_t r = 0; r < state.sums.size(); ++r) {
     const int64_t at = r * shape.rowBytes + pair * (shape.widened ? 8 : 4);
-    for (int64_t v = 0; v < shape.vectors; ++v) {
+    const auto broadcast = [&](Type type, int64_t byte) {
+      return b.splat(b.load(type, state.activations, at + byte), pass.lanes);
+    };
+    for (int64_t v = 0; v < pass.count; ++v) {
       Val &sum = state.sums[r][v];
-      if (shape.widened)
-        sum = dotBf16Widened(b, sum, weights[v], b.splat(b.load(kF32, state.activations, at), 16),
-                             b.splat(b.load(kF32, state.activations, at + 4), 16));
-      else
-        sum = dotBf16(b, sum, weights[v], b.splat(b.load(kI32, state.activations, at), 16));
+      sum = shape.widened ? dotBf16Widened(b, sum, weights[v], broadcast(kF32, 0), broadcast(kF32, 4))
+                          : dotBf16(b, sum, weights[v], broadcast(kI32, 0));
     }
   }
 }
 
-TileState bf16Chunk(KernelBuilder &b, const MatmulShape &shape, int64_t firstVector, Val count,
+TileState bf16Chunk(KernelBuilder &b, const MatmulShape &shape, const ColumnPass &pass, Val count,
                     const TileState &start) {
   constexpr int64_t pairsPerTurn = 4;
   return repeat(b, count * (16 / pairsPerTurn), start, [&](TileState &state) {
     for (int64_t pair = 0; pair < pairsPerTurn; ++pair) {
-      if (firstVector == 0)
+      if (pass.first == 0)
         for (int64_t line = 0; line < kPairBytes; line += 64)
           b.prefetch(state.weights, kBf16BlockBytes + pair * kPairBytes + line);
-      bf16Pair(b, shape, firstVector, pair, state);
+      bf16Pair(b, shape, pass, pair, state);
     }
     state.weights = state.weights + pairsPerTurn * kPairBytes;
     state.activations = state.activations + pairsPerTurn * (shape.widened ? 8 : 4);
   });
 }
 
-/// Address offset of vector v of row r in the sums.
-int64_t sumAt(int64_t row, int64_t vector) { return row * kSumBytes + vector * 64; }
-
-/// Runs the passes over K that 32 columns take. `pass(first vector, start state)` gives the end state.
-template <typename Pass>
+/// Runs the passes over K that 32 columns take. `run(pass, start state)` gives the end state.
+template <typename Run>
 void emitPasses(KernelBuilder &b, const MatmulShape &shape, int64_t rows, bool startFromMemory,
-                const Vals &a, const Pass &pass) {
-  for (int64_t first = 0; first < 2; first += shape.vectors) {
-    TileState state{{}, a[0], a[1], a[2]};
-    for (int64_t r = 0; r < rows; ++r) {
-      state.sums.emplace_back();
-      for (int64_t v = 0; v < shape.vectors; ++v)
-        state.sums[r].push_back(startFromMemory ? b.load(kF32x16, a[3], sumAt(r, first + v))
-                                                : b.zero(kF32x16));
-    }
-    state = pass(first, state);
+                const Vals &a, const Run &run) {
+  ColumnPass pass{0, shape.vectorsPerPass(rows), shape.lanes};
+  for (; pass.first * pass.lanes < 32; pass.first += pass.count) {
+    TileState state{std::vector<Vals>(rows), a[0], a[1], a[2]};
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t v = 0; v < shape.vectors; ++v)
-        b.store(state.sums[r][v], a[3], sumAt(r, first + v));
+      for (int64_t v = 0; v < pass.count; ++v)
+        state.sums[r].push_back(startFromMemory
+                                    ? b.load(pass.floats(), a[3], r * kSumBytes + pass.floatAt(v))
+                                    : b.zero(pass.floats()));
+    state = run(pass, state);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t v = 0; v < pass.count; ++v)
+        b.store(state.sums[r][v], a[3], r * kSumBytes + pass.floatAt(v));
   }
 }
 
@@ -251,9 +269,8 @@ MatmulShape matmulShape(const IsaInfo &isa, const ProgramValue &input, const Pro
   shape.panelBytes = int64_t(layout.unitBytes);
   shape.blocks = int64_t(layout.blocks());
   shape.blocksPerGroup = int64_t(layout.blocksPerGroup());
-  // Registers: sums and dots (R x vectors each), one vector of weights or two, a broadcast, a mask.
-  shape.vectors = isa.avx512 ? 2 : 1;
-  shape.tallest = isa.avx512 ? 6 : layout.format == WeightFormat::Bf16 ? 3 : 2;
+  shape.lanes = nativeLanes(isa);
+  shape.tallest = isa.avx512 ? 6 : 4;
   const uint64_t columns = layout.columns;
   if (shape.isQuantized()) {
     shape.rowBytes = int64_t(abi::int8RowBytes(columns));
@@ -266,12 +283,20 @@ MatmulShape matmulShape(const IsaInfo &isa, const ProgramValue &input, const Pro
   return shape;
 }
 
+int64_t MatmulShape::vectorsPerPass(int64_t rows) const {
+  if (lanes == 16)
+    return 2;
+  // Of 16 registers: sums and dots (rows x vectors each; bf16 has no dots), weights, a broadcast, masks.
+  const int64_t registers = isQuantized() ? 4 : 8;
+  return rows == 1 ? 4 : registers / rows >= 2 ? 2 : 1;
+}
+
 Function defineChunkTile(KernelBuilder &b, const MatmulShape &shape, std::string_view name,
                          int64_t rows) {
   return b.function(name, {kPtr, kPtr, kPtr, kPtr, kI64}, {}, [&](const Vals &a) -> Vals {
-    emitPasses(b, shape, rows, true, a, [&](int64_t first, const TileState &start) {
-      return shape.isQuantized() ? intChunk(b, shape, first, a[4], start)
-                                 : bf16Chunk(b, shape, first, a[4], start);
+    emitPasses(b, shape, rows, true, a, [&](const ColumnPass &pass, const TileState &start) {
+      return shape.isQuantized() ? intChunk(b, shape, pass, a[4], start)
+                                 : bf16Chunk(b, shape, pass, a[4], start);
     });
     return {};
   });
@@ -280,8 +305,8 @@ Function defineChunkTile(KernelBuilder &b, const MatmulShape &shape, std::string
 Function definePackedTile(KernelBuilder &b, const MatmulShape &shape, std::string_view name,
                           int64_t rows) {
   return b.function(name, {kPtr, kPtr, kPtr, kPtr}, {}, [&](const Vals &a) -> Vals {
-    emitPasses(b, shape, rows, false, a, [&](int64_t first, const TileState &start) {
-      return packedGroups(b, shape, first, start);
+    emitPasses(b, shape, rows, false, a, [&](const ColumnPass &pass, const TileState &start) {
+      return packedGroups(b, shape, pass, start);
     });
     return {};
   });

@@ -1,4 +1,4 @@
-// The register tiles of EmitMatmul: R rows by 32 columns, or by 16 and then the other 16 where registers are few.
+// The register tiles of EmitMatmul: R rows by 32 columns, in several passes over K where registers are few.
 //
 // Many rows walk K in chunks: a chunk of the panel, one byte per weight, stays in the first-level cache while all row
 // tiles pass over it, and the sums wait in memory between chunks (which changes no bit). Few rows read the packed
@@ -22,11 +22,14 @@ struct MatmulShape {
   int64_t metaBytes;      ///< stride of ActGroupMeta rows (int formats)
   bool widened;           ///< bf16 without vdpbf16ps: tiles read rows widened to float32
   int64_t tallest;        ///< rows the registers hold: tiles have 1..tallest
-  int64_t vectors;        ///< of 16 columns that a pass over K computes: 2, or 1 and then the other
+  uint32_t lanes;         ///< columns per register: 16 or 8
 
   bool isQuantized() const { return format != WeightFormat::Bf16; }
   /// Bytes of 32 k of one activation row.
   int64_t activationBlockBytes() const { return isQuantized() ? 32 : widened ? 128 : 64; }
+  /// Registers of columns that one pass over K computes for a tile of `rows` rows. Fewer than all 32 columns:
+  /// the tile takes several passes.
+  int64_t vectorsPerPass(int64_t rows) const;
 };
 
 MatmulShape matmulShape(const IsaInfo &isa, const ProgramValue &input, const ProgramValue &weight);
