@@ -51,6 +51,8 @@ static uint64_t storedBytes(const Manifest &manifest) {
 static Status fillDerived(Manifest &manifest) {
   manifest.kernelAbi = abi::kKernelAbiVersion;
   manifest.minimumRuntime = versionText();
+  std::sort(manifest.provenance.begin(), manifest.provenance.end(),
+            [](const auto &a, const auto &b) { return a.key < b.key; });
   for (artifact::Kernel &kernel : manifest.kernels)
     if (kernel.signature == 0)
       kernel.signature = hash64(kernel.spec);

@@ -28,7 +28,8 @@ struct ImageInput {
 struct ArtifactInput {
   /// Everything but: files, segments, images, tokenizerSegment, params[].data, formatVersion,
   /// kernelAbi, minimumRuntime, memory.weightsBytes and (where 0) kernel signatures, plan and
-  /// schedule signatures, first-MiB hashes of generated parameters: those are filled in.
+  /// schedule signatures, first-MiB hashes of generated parameters: those are filled in. Provenance
+  /// is sorted by key.
   artifact::Manifest manifest;
   std::vector<ImageInput> images;
   std::vector<uint8_t> tokenizer; ///< empty = none

@@ -132,6 +132,11 @@ Status Artifact::checkStored(const OpenOptions &options) {
     INGOT_TRY(verifyWeights(options.threads));
     weightsPending_ = false;
   }
+  // Nobody has touched the weights yet: let the system read them ahead of the first step.
+  for (const Segment &segment : manifest_.segments)
+    if (weightsPending_ && segment.kind == SegmentKind::Weights)
+      ::madvise(const_cast<uint8_t *>(bytes().data()) + segment.offset, segment.bytes,
+                MADV_WILLNEED);
   return Status::ok();
 }
 
