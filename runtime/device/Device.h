@@ -24,10 +24,10 @@ public:
 };
 
 struct Command {
-  uint32_t kernel = 0;             ///< index into Manifest.kernels
-  uint32_t firstArg = 0;           ///< index of its first slot in Program::args
+  uint32_t kernel = 0;                     ///< index into Manifest.kernels
+  uint32_t firstArg = 0;                   ///< index of its first slot in Program::args
   const artifact::Extent *items = nullptr; ///< owned by the manifest
-  std::string_view label;          ///< owned by the manifest
+  std::string_view label;                  ///< owned by the manifest
 };
 
 struct Program {
@@ -53,8 +53,8 @@ public:
   /// Outcome of a launched step. Ids: "kernel-failed" with the label and code, "items-overflow".
   virtual Status wait(Ticket ticket) = 0;
 
-  /// Calls fn(i) for every i < items on the host side of the device, in parallel where it can, in the
-  /// step's floating-point mode. For work on results: sampling.
+  /// Calls fn(i) for every i < items on the host side of the device, in parallel where it can, in
+  /// the step's floating-point mode. For work on results: sampling.
   virtual void forEach(uint32_t items, const std::function<void(uint32_t)> &fn) = 0;
 };
 

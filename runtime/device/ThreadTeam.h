@@ -13,8 +13,8 @@
 namespace ingot {
 
 struct TeamOptions {
-  uint32_t threads = 1;          ///< members, the caller included
-  bool pin = false;              ///< bind member i to the i-th processor this process may use
+  uint32_t threads = 1;           ///< members, the caller included
+  bool pin = false;               ///< bind member i to the i-th processor this process may use
   uint32_t spinMicroseconds = 50; ///< how long a member without a job spins before it sleeps
 };
 
@@ -37,8 +37,8 @@ public:
   ~ThreadTeam();
 
   uint32_t size() const { return members_; }
-  /// Runs `job` once on every member, each in the step's floating-point mode, and returns when all are
-  /// done. Only one thread at a time may call it; jobs must not throw.
+  /// Runs `job` once on every member, each in the step's floating-point mode, and returns when all
+  /// are done. Only one thread at a time may call it; jobs must not throw.
   void run(const Job &job);
   /// Inside a job: waits until every member has arrived. All members must make the same calls.
   void barrier();
@@ -51,8 +51,8 @@ private:
 
   const uint32_t members_;
   const TeamOptions options_;
-  const Job *job_ = nullptr; ///< published by generation_
-  bool stop_ = false;        ///< published by generation_
+  const Job *job_ = nullptr;                        ///< published by generation_
+  bool stop_ = false;                               ///< published by generation_
   alignas(64) std::atomic<uint32_t> generation_{0}; ///< counts jobs
   alignas(64) std::atomic<uint32_t> arrived_{0};    ///< members at the barrier
   alignas(64) std::atomic<uint32_t> phase_{0};      ///< counts barriers

@@ -1,4 +1,5 @@
-// The C interface: copies structs of any known size, turns Status into codes, lets no exception out.
+// The C interface: copies structs of any known size, turns Status into codes, lets no exception
+// out.
 
 #include <ingot/ingot.h>
 
@@ -166,8 +167,8 @@ int32_t ingot_engine_create(const char *path, const ingot_engine_options *option
 
 void ingot_engine_destroy(ingot_engine *engine) { delete engine; }
 
-int32_t ingot_engine_submit(ingot_engine *engine, const ingot_request_options *request, uint64_t *id,
-                            ingot_error *error) {
+int32_t ingot_engine_submit(ingot_engine *engine, const ingot_request_options *request,
+                            uint64_t *id, ingot_error *error) {
   return guarded(error, [&]() -> Status {
     if (!engine || !request || !id)
       return usage("null-argument", "ingot_engine_submit needs an engine, a request and an id");

@@ -58,7 +58,8 @@ void Engine::cancel(RequestId request) {
   inboxCancels_.push_back(request);
 }
 
-// ---- The loop -------------------------------------------------------------------------------------
+// ---- The loop
+// -------------------------------------------------------------------------------------
 
 bool Engine::step() {
   drainInbox();
@@ -105,7 +106,8 @@ void Engine::drainInbox() {
     active->stops = StopStrings(active->request.stopStrings);
     if (parts_.tokenizer) {
       const auto visible = [&](uint32_t token) { return !parts_.tokenizer->isSpecial(token); };
-      const bool continuation = std::any_of(sequence.tokens.begin(), sequence.tokens.end(), visible);
+      const bool continuation =
+          std::any_of(sequence.tokens.begin(), sequence.tokens.end(), visible);
       active->decoder.emplace(*parts_.tokenizer, DecodeOptions{true, continuation});
     }
     scheduler_.add(sequence);
@@ -161,15 +163,15 @@ void Engine::bury() {
     active->event = ~size_t(0);
 }
 
-// ---- Results --------------------------------------------------------------------------------------
+// ---- Results
+// --------------------------------------------------------------------------------------
 
 void Engine::sampleRows(const LaunchedStep &step) {
   results_.assign(step.rows, Sample{});
   if (scratches_.size() < step.rows)
     scratches_.resize(step.rows);
-  parts_.device->forEach(step.rows, [&](uint32_t row) {
-    results_[row] = sampleOne(step, row, scratches_[row]);
-  });
+  parts_.device->forEach(
+      step.rows, [&](uint32_t row) { results_[row] = sampleOne(step, row, scratches_[row]); });
 }
 
 /// Runs on any worker: reads the row, writes nothing but the scratch.

@@ -20,10 +20,10 @@ struct EngineConfig {
   uint32_t maxChunkTokens = 0;  ///< prompt tokens of one sequence in one step
   uint32_t maxReturnedRows = 0; ///< rows of one step; default: maxSequences, at least 16
   uint32_t kvBlocks = 0;        ///< blocks of the KV pool; default: from kvBytes
-  uint64_t kvBytes = 0;         ///< bytes of the KV pool; default: every sequence at full context, but
-                                ///< at most a quarter of the machine's memory
-  int32_t forceSchedule = -1;   ///< for tests: see ExecutorConfig
-  uint64_t shuffleBlocks = 0;   ///< for tests: nonzero hands blocks out in a random order
+  uint64_t kvBytes = 0; ///< bytes of the KV pool; default: every sequence at full context, but
+                        ///< at most a quarter of the machine's memory
+  int32_t forceSchedule = -1; ///< for tests: see ExecutorConfig
+  uint64_t shuffleBlocks = 0; ///< for tests: nonzero hands blocks out in a random order
 };
 
 /// What an engine is made of; everything referred to must outlive it.

@@ -1,4 +1,5 @@
-// Making an engine: limits from the memory contract and the configuration, and the checks at its edge.
+// Making an engine: limits from the memory contract and the configuration, and the checks at its
+// edge.
 
 #include "runtime/base/Format.h"
 #include "runtime/base/Random.h"
@@ -22,9 +23,9 @@ SchedulerLimits limitsOf(const artifact::Manifest &manifest, const EngineConfig 
   limits.maxBatchTokens = limitOr(config.maxBatchTokens, memory.maxBatchTokens);
   limits.maxSequences =
       std::min(limitOr(config.maxSequences, memory.maxSequences), limits.maxBatchTokens);
-  limits.maxReturnedRows = std::min(limits.maxBatchTokens, config.maxReturnedRows
-                                                               ? config.maxReturnedRows
-                                                               : std::max(16u, limits.maxSequences));
+  limits.maxReturnedRows =
+      std::min(limits.maxBatchTokens, config.maxReturnedRows ? config.maxReturnedRows
+                                                             : std::max(16u, limits.maxSequences));
   limits.maxChunkTokens = limitOr(config.maxChunkTokens, limits.maxBatchTokens);
   limits.blockTokens = manifest.plan.kvGroups[0].blockTokens;
   return limits;
@@ -35,8 +36,8 @@ uint64_t quarterOfMemory() {
   return pages > 0 && bytes > 0 ? uint64_t(pages) * uint64_t(bytes) / 4 : uint64_t(1) << 30;
 }
 
-/// Blocks of the pool: as told, or for every sequence at full context within a quarter of the memory,
-/// but for one full context at least.
+/// Blocks of the pool: as told, or for every sequence at full context within a quarter of the
+/// memory, but for one full context at least.
 uint64_t poolBlocks(const artifact::Manifest &manifest, const SchedulerLimits &limits,
                     const EngineConfig &config) {
   if (config.kvBlocks)
@@ -64,11 +65,12 @@ Status checkParts(const artifact::Manifest &manifest) {
                    manifest.plan.kvGroups.size())};
   if (manifest.memory.maxBatchTokens == 0 || manifest.memory.maxSequences == 0 ||
       manifest.memory.maxContext == 0)
-    return {ErrorClass::Data, "contract-empty",
-            format("the memory contract allows %u tokens a step, %u sequences, %u tokens of context; "
-                   "each must be at least 1",
-                   manifest.memory.maxBatchTokens, manifest.memory.maxSequences,
-                   manifest.memory.maxContext)};
+    return {
+        ErrorClass::Data, "contract-empty",
+        format("the memory contract allows %u tokens a step, %u sequences, %u tokens of context; "
+               "each must be at least 1",
+               manifest.memory.maxBatchTokens, manifest.memory.maxSequences,
+               manifest.memory.maxContext)};
   return Status::ok();
 }
 
@@ -87,9 +89,9 @@ Result<std::unique_ptr<Engine>> Engine::create(EngineParts parts, const EngineCo
                          static_cast<unsigned long long>(blocks), formatBytes(blockBytes).c_str()));
   Device &device = *parts.device;
   INGOT_ASSIGN(std::unique_ptr<Executor> executor,
-               Executor::create(manifest, parts.params, device,
-                                {static_cast<uint32_t>(blocks), limits.maxReturnedRows,
-                                 config.forceSchedule}));
+               Executor::create(
+                   manifest, parts.params, device,
+                   {static_cast<uint32_t>(blocks), limits.maxReturnedRows, config.forceSchedule}));
   limits.maxBatchTokens = std::min(limits.maxBatchTokens, executor->maxStepTokens());
   limits.maxSequences = std::min(limits.maxSequences, limits.maxBatchTokens);
   const auto maxLength = static_cast<uint32_t>(
@@ -103,16 +105,18 @@ Result<std::unique_ptr<Engine>> Engine::create(EngineParts parts, const EngineCo
 
 Status Engine::checkRequest(const Request &request) const {
   if (request.prompt.empty())
-    return {ErrorClass::Usage, "prompt-empty",
-            "the prompt has no tokens and this model has no begin token to start from; give at least "
-            "one character"};
+    return {
+        ErrorClass::Usage, "prompt-empty",
+        "the prompt has no tokens and this model has no begin token to start from; give at least "
+        "one character"};
   const uint64_t needed = request.prompt.size() + (request.scorePrompt ? 0 : 1);
   if (needed > maxLength_)
-    return {ErrorClass::Usage, "prompt-too-long",
-            format("the prompt has %zu tokens; this engine holds %u per sequence, answer included; "
-                   "shorten it%s",
-                   request.prompt.size(), maxLength_,
-                   maxLength_ < parts_.manifest->memory.maxContext ? " or enlarge the KV pool" : "")};
+    return {
+        ErrorClass::Usage, "prompt-too-long",
+        format("the prompt has %zu tokens; this engine holds %u per sequence, answer included; "
+               "shorten it%s",
+               request.prompt.size(), maxLength_,
+               maxLength_ < parts_.manifest->memory.maxContext ? " or enlarge the KV pool" : "")};
   const uint32_t vocab = parts_.manifest->plan.vocab;
   for (size_t i = 0; i < request.prompt.size(); ++i)
     if (request.prompt[i] >= vocab)

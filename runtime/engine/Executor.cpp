@@ -17,13 +17,14 @@ Status unsupported(std::string message) {
 /// Today's runtime holds all sequence state in one group of full attention.
 Status checkKvGroups(const artifact::Plan &plan) {
   if (plan.kvGroups.size() != 1)
-    return unsupported(format("the plan has %zu KV groups; this runtime handles exactly 1",
-                              plan.kvGroups.size()));
+    return unsupported(
+        format("the plan has %zu KV groups; this runtime handles exactly 1", plan.kvGroups.size()));
   const artifact::KvGroup &group = plan.kvGroups[0];
   if (group.kind != "full" || group.layers == 0 || group.blockTokens == 0)
-    return unsupported(format("KV group 0 is of kind \"%s\" with %u layers and blocks of %u tokens; "
-                              "this runtime handles kind \"full\"",
-                              group.kind.c_str(), group.layers, group.blockTokens));
+    return unsupported(
+        format("KV group 0 is of kind \"%s\" with %u layers and blocks of %u tokens; "
+               "this runtime handles kind \"full\"",
+               group.kind.c_str(), group.layers, group.blockTokens));
   return Status::ok();
 }
 
@@ -57,7 +58,8 @@ Status Executor::allocate(const ExecutorConfig &config) {
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
     if (plan.buffers[i].kind != artifact::BufferKind::Io)
       continue;
-    INGOT_ASSIGN(io_[i], device_.allocate(most.of(plan.buffers[i].rows) * plan.buffers[i].rowBytes));
+    INGOT_ASSIGN(io_[i],
+                 device_.allocate(most.of(plan.buffers[i].rows) * plan.buffers[i].rowBytes));
   }
 
   const artifact::KvGroup &group = plan.kvGroups[0];
@@ -145,10 +147,11 @@ Result<LaunchedStep> Executor::launch(const Batch &batch, bool needsLogits) {
   if (!bound)
     bound = choose(batch.tokens(), StepOutput::Logits);
   if (!bound || batch.rows().size() > maxReturnedRows_)
-    return Status(ErrorClass::Internal, "step-too-large",
-                  format("a step of %u tokens and %zu rows; the plan holds %u tokens, the buffers %u "
-                         "rows",
-                         batch.tokens(), batch.rows().size(), maxStepTokens_, maxReturnedRows_));
+    return Status(
+        ErrorClass::Internal, "step-too-large",
+        format("a step of %u tokens and %zu rows; the plan holds %u tokens, the buffers %u "
+               "rows",
+               batch.tokens(), batch.rows().size(), maxStepTokens_, maxReturnedRows_));
   batchView_ = batch.view();
   for (abi::KvView &view : kvViews_) {
     view.table = batch.blockTable();

@@ -1,5 +1,5 @@
-// Binds the artifact's plan to memory once and runs its launch lists. It owns every device buffer; it
-// knows nothing of requests.
+// Binds the artifact's plan to memory once and runs its launch lists. It owns every device buffer;
+// it knows nothing of requests.
 #pragma once
 
 #include "runtime/artifact/KernelAbi.h"

@@ -10,13 +10,13 @@ namespace ingot {
 using RequestId = uint64_t;
 
 struct Request {
-  std::vector<uint32_t> prompt;         ///< token ids, at least one
-  uint32_t maxTokens = 0;               ///< new tokens; 0 = as many as the context holds
+  std::vector<uint32_t> prompt; ///< token ids, at least one
+  uint32_t maxTokens = 0;       ///< new tokens; 0 = as many as the context holds
   SamplingParams sampling;
   std::vector<std::string> stopStrings; ///< UTF-8; the match is not part of the text
   std::vector<uint32_t> stopIds;        ///< besides the artifact's own end-of-sequence ids
   bool ignoreEos = false;               ///< the artifact's end-of-sequence ids do not stop
-  bool scorePrompt = false;             ///< report log-probabilities of the prompt and generate nothing
+  bool scorePrompt = false; ///< report log-probabilities of the prompt and generate nothing
 };
 
 enum class FinishReason : uint8_t {
@@ -32,12 +32,12 @@ const char *finishReasonName(FinishReason reason);
 /// News of one request. A request's events come in order; the one with a finish reason is the last.
 struct Event {
   RequestId request = 0;
-  std::vector<uint32_t> tokens;       ///< new tokens, a stop id included
-  std::string text;                   ///< new text: whole UTF-8 characters, without stop strings
-  std::vector<Sample> samples;        ///< per new token, when log-probabilities were asked for
-  std::vector<Sample> promptScores;   ///< scorePrompt: of prompt tokens 1, 2, ..., in pieces
+  std::vector<uint32_t> tokens;     ///< new tokens, a stop id included
+  std::string text;                 ///< new text: whole UTF-8 characters, without stop strings
+  std::vector<Sample> samples;      ///< per new token, when log-probabilities were asked for
+  std::vector<Sample> promptScores; ///< scorePrompt: of prompt tokens 1, 2, ..., in pieces
   FinishReason finish = FinishReason::None;
-  Status error;                       ///< of FinishReason::Error
+  Status error; ///< of FinishReason::Error
 };
 
 } // namespace ingot

@@ -9,8 +9,8 @@
 namespace ingot {
 namespace {
 
-/// Eight lanes of numerics::exp for arguments that are not NaN: the same steps, hence the same bits.
-/// Every processor that runs an artifact has AVX2 and FMA (level x86-64-v3).
+/// Eight lanes of numerics::exp for arguments that are not NaN: the same steps, hence the same
+/// bits. Every processor that runs an artifact has AVX2 and FMA (level x86-64-v3).
 __attribute__((target("avx2,fma"))) __m256 exp8(__m256 x) {
   namespace nm = numerics;
   x = _mm256_max_ps(x, _mm256_set1_ps(nm::kExpMin));

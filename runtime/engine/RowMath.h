@@ -1,6 +1,6 @@
 // Arithmetic over one row of logits, [vocab] f32, in the order that fixes its bits: sums run over
-// blocks of 1,024 entries in token order, and the block sums are folded by index. Whoever computes a
-// row, alone or beside others, gets the same bits.
+// blocks of 1,024 entries in token order, and the block sums are folded by index. Whoever computes
+// a row, alone or beside others, gets the same bits.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ struct RowMax {
 };
 RowMax rowMax(std::span<const float> row);
 
-/// weights[i] = exp((row[i] - max) / temperature) by numerics::exp, bit for bit; entries at -inf get 0.
+/// weights[i] = exp((row[i] - max) / temperature) by numerics::exp, bit for bit; entries at -inf
+/// get 0.
 void rowExp(std::span<const float> row, float max, float temperature, float *weights);
 
 /// Sum of the weights; blockSums[b] gets the partial sum of block b, [ceil(n / kSumBlock)].

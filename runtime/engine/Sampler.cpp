@@ -24,14 +24,15 @@ Status notFinite(std::span<const float> logits) {
   size_t bad = 0;
   while (bad < logits.size() && logits[bad] < std::numeric_limits<float>::infinity())
     ++bad; // -inf is a masked entry; a row that is masked everywhere ends at its size
-  return {ErrorClass::Data, "logits-not-finite",
-          format("the model's output for this token is not a number (first at vocabulary entry %zu of "
-                 "%zu); check the weights with 'ingot verify'",
-                 bad, logits.size())};
+  return {
+      ErrorClass::Data, "logits-not-finite",
+      format("the model's output for this token is not a number (first at vocabulary entry %zu of "
+             "%zu); check the weights with 'ingot verify'",
+             bad, logits.size())};
 }
 
-/// Sum of the candidates' weights that are at least `threshold`, in token order with the fixed blocks
-/// of the whole row: leaving entries out equals adding zeros.
+/// Sum of the candidates' weights that are at least `threshold`, in token order with the fixed
+/// blocks of the whole row: leaving entries out equals adding zeros.
 float keptSum(const std::vector<Candidate> &kept, float threshold) {
   float total = 0.0f, sum = 0.0f;
   uint32_t block = 0;
@@ -61,15 +62,15 @@ void keepTopK(std::vector<Candidate> &kept, uint32_t k, std::vector<float> &sort
   dropBelow(kept, sorted[k - 1]);
 }
 
-/// Keeps the weights >= t for the largest t whose kept sum reaches topP of the whole. Positive floats
-/// order like their bits, so t is found by bisection over bit patterns.
+/// Keeps the weights >= t for the largest t whose kept sum reaches topP of the whole. Positive
+/// floats order like their bits, so t is found by bisection over bit patterns.
 void keepTopP(std::vector<Candidate> &kept, float topP) {
   if (topP >= 1.0f || kept.size() <= 1)
     return;
   const float total = keptSum(kept, 0.0f);
   const float goal = topP * total;
-  // Tokens this light hold less than half of what may be dropped, all together: leaving them out first
-  // makes the bisection short.
+  // Tokens this light hold less than half of what may be dropped, all together: leaving them out
+  // first makes the bisection short.
   const float light = 0.5f * (1.0f - topP) * total / static_cast<float>(kept.size());
   dropBelow(kept, light);
   uint32_t reached = 0, missed = 0; // threshold bits that keep enough, and that keep too little

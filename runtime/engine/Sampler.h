@@ -1,5 +1,5 @@
-// Picks a token from one row of logits. One row is one item: computed by one thread in one order, so
-// that the choice is a function of the row, the parameters and the position alone.
+// Picks a token from one row of logits. One row is one item: computed by one thread in one order,
+// so that the choice is a function of the row, the parameters and the position alone.
 #pragma once
 
 #include "runtime/base/Status.h"
@@ -10,12 +10,13 @@
 
 namespace ingot {
 
-/// How a request chooses its tokens. The filters apply in the order of the fields, after temperature.
+/// How a request chooses its tokens. The filters apply in the order of the fields, after
+/// temperature.
 struct SamplingParams {
   float temperature = 0; ///< 0 = greedy: the largest logit, ties to the lowest id
   float minP = 0;        ///< keep tokens at least minP times as likely as the likeliest; 0 = all
   uint32_t topK = 0;     ///< keep the K likeliest and those tied with the last of them; 0 = all
-  float topP = 1;        ///< keep the least set of the likeliest with this share of what is left; 1 = all
+  float topP = 1; ///< keep the least set of the likeliest with this share of what is left; 1 = all
   uint64_t seed = 0;
   uint32_t sampleIndex = 0; ///< tells apart several answers to one prompt
   int32_t logprobs = -1;    ///< alternatives reported per token; -1 = no log-probabilities at all
@@ -46,13 +47,14 @@ struct SamplerScratch {
     uint32_t token;
     float weight;
   };
-  std::vector<float> weights;    ///< [vocab]
-  std::vector<float> blockSums;  ///< [ceil(vocab / kSumBlock)]
-  std::vector<float> sorted;     ///< weights above zero, for the top-k threshold
-  std::vector<Candidate> kept;   ///< in token order
+  std::vector<float> weights;   ///< [vocab]
+  std::vector<float> blockSums; ///< [ceil(vocab / kSumBlock)]
+  std::vector<float> sorted;    ///< weights above zero, for the top-k threshold
+  std::vector<Candidate> kept;  ///< in token order
 };
 
-/// Random number in [0, 1) of the draw at `position`: a function of its arguments, never of the step.
+/// Random number in [0, 1) of the draw at `position`: a function of its arguments, never of the
+/// step.
 float drawAt(uint64_t seed, uint32_t sampleIndex, uint64_t position);
 
 /// Chooses the token at `position` (its index in the sequence). Id "logits-not-finite".

@@ -30,9 +30,9 @@ Result<std::unique_ptr<Session>> Session::open(const std::string &path,
       session->verifier_ =
           std::thread([self] { self->verifyOutcome_ = self->artifact_->verifyWeights(); });
     } catch (const std::system_error &error) {
-      return Status(ErrorClass::Os, "thread-create-failed",
-                    format("no thread for verifying the weights (%s); use --verify=full",
-                           error.what()));
+      return Status(
+          ErrorClass::Os, "thread-create-failed",
+          format("no thread for verifying the weights (%s); use --verify=full", error.what()));
     }
   }
   return session;

@@ -7,8 +7,7 @@
 
 namespace ingot {
 
-BlockPool::BlockPool(uint32_t count)
-    : references_(count, 0), queue_(count), freeCount_(count) {
+BlockPool::BlockPool(uint32_t count) : references_(count, 0), queue_(count), freeCount_(count) {
   std::iota(queue_.begin(), queue_.end(), 0u);
 }
 
@@ -54,9 +53,9 @@ Status BlockPool::checkInvariants() const {
   }
   for (BlockId id = 0; id < totalBlocks(); ++id)
     if (!listed[id] && references_[id] == 0)
-      return {ErrorClass::Internal, "block-pool-leak",
-              format("block %u of %u has no owner and is not in the free queue", id,
-                     totalBlocks())};
+      return {
+          ErrorClass::Internal, "block-pool-leak",
+          format("block %u of %u has no owner and is not in the free queue", id, totalBlocks())};
   return Status::ok();
 }
 

@@ -1,5 +1,6 @@
-// Counts the blocks of the paged KV cache: which are free, and how many sequences share each one that
-// is not. It holds no memory and never knows why a block is taken; the executor owns the bytes.
+// Counts the blocks of the paged KV cache: which are free, and how many sequences share each one
+// that is not. It holds no memory and never knows why a block is taken; the executor owns the
+// bytes.
 #pragma once
 
 #include "runtime/base/Status.h"

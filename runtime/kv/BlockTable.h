@@ -10,8 +10,8 @@ constexpr uint64_t blocksForTokens(uint64_t tokens, uint32_t blockTokens) {
   return (tokens + blockTokens - 1) / blockTokens;
 }
 
-/// Entry i holds positions [i * blockTokens, (i + 1) * blockTokens). The table never frees by itself:
-/// whoever drops it calls releaseAll first.
+/// Entry i holds positions [i * blockTokens, (i + 1) * blockTokens). The table never frees by
+/// itself: whoever drops it calls releaseAll first.
 class BlockTable {
 public:
   uint32_t size() const { return static_cast<uint32_t>(ids_.size()); }

@@ -7,8 +7,7 @@ namespace ingot {
 
 Batch::Batch(const SchedulerLimits &limits, uint32_t maxContext)
     : tablePitch_(static_cast<uint32_t>(blocksForTokens(maxContext, limits.blockTokens))) {
-  for (auto *perToken :
-       {&tokenIds_, &tokenSequence_, &kvPositions_, &visibleBegin_, &visibleEnd_})
+  for (auto *perToken : {&tokenIds_, &tokenSequence_, &kvPositions_, &visibleBegin_, &visibleEnd_})
     perToken->reserve(limits.maxBatchTokens);
   ropePositions_.reserve(3 * size_t(limits.maxBatchTokens));
   attentionTable_.reserve(2 * size_t(limits.maxBatchTokens));

@@ -73,8 +73,8 @@ void Scheduler::admit(StepPlan &plan) {
 
 void Scheduler::schedule(Sequence &sequence, StepPlan &plan) {
   const uint32_t first = sequence.computed;
-  uint32_t tokens = std::min({sequence.pending(), limits_.maxChunkTokens,
-                              limits_.maxBatchTokens - plan.tokens});
+  uint32_t tokens =
+      std::min({sequence.pending(), limits_.maxChunkTokens, limits_.maxBatchTokens - plan.tokens});
   // Rows are returned from returnFrom on; the chunk ends where the row budget does.
   const uint32_t rowsLeft = limits_.maxReturnedRows - plan.returnedRows;
   const uint32_t firstRow = std::max(first, sequence.returnFrom);

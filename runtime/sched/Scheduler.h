@@ -1,5 +1,5 @@
-// Decides which tokens of which sequences the next step computes. It asks the block pool for blocks by
-// number and never touches memory; it reads lengths, never token values.
+// Decides which tokens of which sequences the next step computes. It asks the block pool for blocks
+// by number and never touches memory; it reads lengths, never token values.
 #pragma once
 
 #include "runtime/sched/Sequence.h"
@@ -32,15 +32,17 @@ struct StepPlan {
   uint32_t preempted = 0; ///< sequences sent back to the queue while planning
 };
 
-/// Continuous batching with chunked prefill. Both queues are ordered by age. Running sequences with a
-/// single pending token come first, then the unfinished prompts, then new admissions while the token
-/// budget lasts. When the pool is empty the youngest running sequence gives its blocks back and is
-/// computed again later; the oldest always advances. Deterministic: a function of queues and pool.
+/// Continuous batching with chunked prefill. Both queues are ordered by age. Running sequences with
+/// a single pending token come first, then the unfinished prompts, then new admissions while the
+/// token budget lasts. When the pool is empty the youngest running sequence gives its blocks back
+/// and is computed again later; the oldest always advances. Deterministic: a function of queues and
+/// pool.
 class Scheduler {
 public:
   Scheduler(const SchedulerLimits &limits, BlockPool &pool) : limits_(limits), pool_(pool) {}
 
-  /// Enqueues a new sequence; the caller keeps it alive until remove(). Its id is the largest so far.
+  /// Enqueues a new sequence; the caller keeps it alive until remove(). Its id is the largest so
+  /// far.
   void add(Sequence &sequence);
   /// Takes a finished or cancelled sequence out, in whatever state, and frees its blocks.
   void remove(Sequence &sequence);

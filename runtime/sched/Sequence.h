@@ -14,8 +14,8 @@ enum class SequenceState : uint8_t {
   Finished, ///< out of the scheduler, owns no block
 };
 
-/// Plain state; the only logic is derived numbers. A token's row is the model's output at that token:
-/// the row of token i predicts token i + 1.
+/// Plain state; the only logic is derived numbers. A token's row is the model's output at that
+/// token: the row of token i predicts token i + 1.
 struct Sequence {
   uint64_t id = 0;              ///< arrival order: a smaller id is older
   std::vector<uint32_t> tokens; ///< prompt, then generated tokens

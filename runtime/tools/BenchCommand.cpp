@@ -1,4 +1,5 @@
-// ingot bench: decoding alone, reading a prompt, decoding together, each beside the machine's walls.
+// ingot bench: decoding alone, reading a prompt, decoding together, each beside the machine's
+// walls.
 
 #include "runtime/base/Format.h"
 #include "runtime/base/JsonWriter.h"
@@ -107,8 +108,7 @@ Result<Bench::Measured> Bench::decode(uint32_t sequences, uint32_t prompt, uint3
   measured.tokens = static_cast<double>(engine.stats().tokensGenerated - first.tokensGenerated);
   measured.steps = static_cast<double>(engine.stats().steps - first.steps);
   measured.bytes = measured.steps * work_.decodeBytes(sequences, prompt + tokens / 2);
-  measured.operations =
-      measured.tokens * static_cast<double>(work_.opsPerToken + work_.opsPerRow);
+  measured.operations = measured.tokens * static_cast<double>(work_.opsPerToken + work_.opsPerRow);
   return measured;
 }
 
@@ -123,8 +123,8 @@ Result<Bench::Measured> Bench::read(uint32_t prompt) {
   measured.tokens = prompt;
   measured.steps = static_cast<double>(session_.engine().stats().steps - steps);
   measured.bytes = measured.steps * work_.decodeBytes(1, prompt / 2);
-  measured.operations = prompt * static_cast<double>(work_.opsPerToken) +
-                        static_cast<double>(work_.opsPerRow);
+  measured.operations =
+      prompt * static_cast<double>(work_.opsPerToken) + static_cast<double>(work_.opsPerRow);
   return measured;
 }
 
@@ -170,12 +170,14 @@ Result<std::vector<Case>> Bench::runAll() {
     cases.push_back(std::move(one));
   }
   if (options_.wants("prompt")) {
-    INGOT_ASSIGN(Case one, repeat({"prompt", format("prompt of %u tokens", prompt), 1, {}}, prompt, 0));
+    INGOT_ASSIGN(Case one,
+                 repeat({"prompt", format("prompt of %u tokens", prompt), 1, {}}, prompt, 0));
     cases.push_back(std::move(one));
   }
   if (options_.wants("batch")) {
-    INGOT_ASSIGN(Case one, repeat({"batch", format("decode, %u sequences", sequences), sequences, {}},
-                                  start, tokens));
+    INGOT_ASSIGN(
+        Case one,
+        repeat({"batch", format("decode, %u sequences", sequences), sequences, {}}, start, tokens));
     cases.push_back(std::move(one));
   }
   work_ = modelWork(session_.manifest(), 1);
@@ -196,9 +198,10 @@ double batchGain(const std::vector<Case> &cases) {
 
 std::string asText(const std::vector<Case> &cases, Session &session, const ModelWork &work) {
   const std::string level = session.device().level();
-  std::string out = format("%s, %s, %u threads, medians of %zu runs, walls measured around each run\n",
-                           session.manifest().modelName.c_str(), level.c_str(),
-                           session.device().workers(), cases.empty() ? 0 : cases[0].runs.size());
+  std::string out =
+      format("%s, %s, %u threads, medians of %zu runs, walls measured around each run\n",
+             session.manifest().modelName.c_str(), level.c_str(), session.device().workers(),
+             cases.empty() ? 0 : cases[0].runs.size());
   out += format("%-24s %12s %14s %9s %16s %9s\n", "", "tokens/s", "read wall", "of wall",
                 intPeakName(level), "of wall");
   for (const Case &which : cases)
@@ -208,10 +211,11 @@ std::string asText(const std::vector<Case> &cases, Session &session, const Model
                   which.median(&Run::intShare) * 100);
   if (const double gain = batchGain(cases); gain > 0)
     out += format("together over alone: %.2f times the tokens per second\n", gain);
-  out += format("per decoded token: %.1f MB of weights, %.1f kB of cache per token of context, %.2f "
-                "billion operations\n",
-                static_cast<double>(work.weightBytes) / 1e6, static_cast<double>(work.kvBytes) / 1e3,
-                static_cast<double>(work.opsPerToken + work.opsPerRow) / 1e9);
+  out +=
+      format("per decoded token: %.1f MB of weights, %.1f kB of cache per token of context, %.2f "
+             "billion operations\n",
+             static_cast<double>(work.weightBytes) / 1e6, static_cast<double>(work.kvBytes) / 1e3,
+             static_cast<double>(work.opsPerToken + work.opsPerRow) / 1e9);
   return out;
 }
 
@@ -233,10 +237,13 @@ std::string asJson(const std::vector<Case> &cases, Session &session, const Model
     writer.field("int_percent", which.median(&Run::intShare) * 100);
     writer.key("runs").beginArray();
     for (const Run &run : which.runs)
-      writer.beginObject().field("tokens_per_second", run.tokensPerSecond)
-          .field("read_bytes_per_second", run.readBandwidth).field("read_percent", run.readShare * 100)
+      writer.beginObject()
+          .field("tokens_per_second", run.tokensPerSecond)
+          .field("read_bytes_per_second", run.readBandwidth)
+          .field("read_percent", run.readShare * 100)
           .field("int_operations_per_second", run.intPeak)
-          .field("int_percent", run.intShare * 100).endObject();
+          .field("int_percent", run.intShare * 100)
+          .endObject();
     writer.endArray().endObject();
   }
   writer.endArray().field("batch_over_one", batchGain(cases)).endObject();
@@ -300,10 +307,11 @@ Command addBenchCommand(CLI::App &root) {
       ->check(CLI::Range(1, 65536));
   app->add_flag("--profile", options->profile, "Time per kernel on stderr");
   app->add_flag("--json", options->json, "Result as JSON, every run included");
-  app->footer("Example:\n  ingot bench model.ingot --threads 2\n\n"
-              "The read wall is the speed at which the same threads read a large buffer, the other\n"
-              "wall the peak of int8 multiply-adds in registers; both are measured just before and\n"
-              "just after each run.");
+  app->footer(
+      "Example:\n  ingot bench model.ingot --threads 2\n\n"
+      "The read wall is the speed at which the same threads read a large buffer, the other\n"
+      "wall the peak of int8 multiply-adds in registers; both are measured just before and\n"
+      "just after each run.");
   return {app, [options] { return runBench(*options); }};
 }
 

@@ -1,5 +1,5 @@
-// The subcommands of `ingot`. Each file declares its options on the CLI11 app that main hands it and
-// runs from the app's callback; a failed Status becomes the process exit code.
+// The subcommands of `ingot`. Each file declares its options on the CLI11 app that main hands it
+// and runs from the app's callback; a failed Status becomes the process exit code.
 #pragma once
 
 #include "runtime/base/Status.h"
@@ -10,7 +10,8 @@
 
 namespace ingot::tools {
 
-/// What a subcommand leaves for main: set `action` while declaring; main calls that of the chosen one.
+/// What a subcommand leaves for main: set `action` while declaring; main calls that of the chosen
+/// one.
 struct Command {
   CLI::App *app = nullptr;
   std::function<Status()> action;

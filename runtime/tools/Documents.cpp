@@ -20,7 +20,8 @@ Result<Ids> parseIds(const std::string &text, size_t document) {
   for (size_t i = 0; i < text.size();) {
     if (text[i] < '0' || text[i] > '9') {
       if (text[i] != ' ' && text[i] != ',' && text[i] != '\n' && text[i] != '\t')
-        return malformed(format("document %zu: byte %zu is not part of a list of token ids", document, i));
+        return malformed(
+            format("document %zu: byte %zu is not part of a list of token ids", document, i));
       ++i;
       continue;
     }
@@ -75,7 +76,8 @@ Result<std::vector<Ids>> readJson(const std::string &text, const Tokenizer *toke
     Ids ids;
     for (const nlohmann::json &id : item) {
       if (!item.is_array() || !id.is_number_unsigned() || id.get<uint64_t>() > ~uint32_t(0))
-        return malformed(format("document %zu is neither a string nor a list of token ids", number));
+        return malformed(
+            format("document %zu is neither a string nor a list of token ids", number));
       ids.push_back(id.get<uint32_t>());
     }
     documents.push_back(std::move(ids));

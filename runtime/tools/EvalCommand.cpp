@@ -62,7 +62,8 @@ std::vector<Window> cutWindows(const std::vector<Ids> &documents, const Ids &beg
   return windows;
 }
 
-Result<std::vector<DocumentScore>> scoreWindows(Session &session, const std::vector<Window> &windows,
+Result<std::vector<DocumentScore>> scoreWindows(Session &session,
+                                                const std::vector<Window> &windows,
                                                 size_t beginTokens, size_t documents) {
   Engine &engine = session.engine();
   std::map<RequestId, size_t> windowOf;
@@ -129,10 +130,11 @@ Status report(const EvalOptions &options, const Session &session, const Ids &beg
             "no token could be scored: without a begin token a document needs at least two"};
   const double mean = nll / static_cast<double>(tokens);
   if (!options.json)
-    return writeOut(format("perplexity %.4f   mean negative log-likelihood %.5f   %llu tokens in %zu "
-                           "documents\n",
-                           std::exp(mean), mean, static_cast<unsigned long long>(tokens),
-                           scores.size()));
+    return writeOut(
+        format("perplexity %.4f   mean negative log-likelihood %.5f   %llu tokens in %zu "
+               "%s\n",
+               std::exp(mean), mean, static_cast<unsigned long long>(tokens), scores.size(),
+               scores.size() == 1 ? "document" : "documents"));
   std::ostringstream out;
   JsonWriter writer(out, /*pretty=*/!options.logprobs);
   writer.beginObject().field("model", session.manifest().modelName);
@@ -192,10 +194,11 @@ Command addEvalCommand(CLI::App &root) {
   app->add_flag("--no-begin", options->noBegin, "Windows start without the model's begin token");
   app->add_flag("--json", options->json, "Result as JSON, with one entry per document");
   app->add_flag("--logprobs", options->logprobs, "With --json: every token's log-probability");
-  app->footer("Example:\n  ingot eval model.ingot -f story.txt\n"
-              "  ingot eval model.ingot -f stories.json --json-list --first 950 --count 50 --json\n\n"
-              "Each document is scored alone: its tokens are cut into windows that do not overlap,\n"
-              "each starting with the model's begin token, and every token after it is scored.");
+  app->footer(
+      "Example:\n  ingot eval model.ingot -f story.txt\n"
+      "  ingot eval model.ingot -f stories.json --json-list --first 950 --count 50 --json\n\n"
+      "Each document is scored alone: its tokens are cut into windows that do not overlap,\n"
+      "each starting with the model's begin token, and every token after it is scored.");
   return {app, [options] { return runEval(*options); }};
 }
 

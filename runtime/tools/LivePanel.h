@@ -7,8 +7,8 @@
 
 namespace ingot::tools {
 
-/// Draws at most some twenty times a second and wipes itself away at the end; the final answers go to
-/// stdout afterwards. Does nothing when `enabled` is false.
+/// Draws at most some twenty times a second and wipes itself away at the end; the final answers go
+/// to stdout afterwards. Does nothing when `enabled` is false.
 class LivePanel {
 public:
   LivePanel(size_t lines, bool enabled) : texts_(lines), done_(lines, false), enabled_(enabled) {}

@@ -7,11 +7,11 @@
 namespace ingot::tools {
 
 struct ModelWork {
-  uint64_t weightBytes = 0;     ///< parameters that a step reads whole, once each
-  uint64_t gatheredBytes = 0;   ///< embedding rows, per token
-  uint64_t kvBytes = 0;         ///< cache read per token of context of a sequence
-  uint64_t opsPerToken = 0;     ///< 2 x elements of the matrices applied to every token
-  uint64_t opsPerRow = 0;       ///< 2 x elements of the matrices applied to returned rows (the head)
+  uint64_t weightBytes = 0;   ///< parameters that a step reads whole, once each
+  uint64_t gatheredBytes = 0; ///< embedding rows, per token
+  uint64_t kvBytes = 0;       ///< cache read per token of context of a sequence
+  uint64_t opsPerToken = 0;   ///< 2 x elements of the matrices applied to every token
+  uint64_t opsPerRow = 0;     ///< 2 x elements of the matrices applied to returned rows (the head)
 
   /// Least bytes of a step that decodes `sequences` tokens at this context length each.
   double decodeBytes(uint64_t sequences, uint64_t context) const {

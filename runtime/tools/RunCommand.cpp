@@ -157,8 +157,11 @@ std::string answersAsJson(const Session &session, const std::vector<Answer> &ans
     if (!answer.samples.empty())
       writeLogprobs(writer, answer);
     if (!answer.error.isOk())
-      writer.key("error").beginObject().field("id", answer.error.id())
-          .field("message", answer.error.message()).endObject();
+      writer.key("error")
+          .beginObject()
+          .field("id", answer.error.id())
+          .field("message", answer.error.message())
+          .endObject();
     writer.endObject();
   }
   writer.endArray().endObject();
@@ -236,7 +239,8 @@ void declareSampling(CLI::App &app, RunOptions &options) {
                                 "Sample from the least set with this probability; 1 = all");
   options.minP = app.add_option("--min-p", options.sampling.minP,
                                 "Leave out tokens less likely than this share of the likeliest");
-  app.add_option("-s,--seed", options.sampling.seed, "Seed of the random numbers, the same for every prompt; 0 by default");
+  app.add_option("-s,--seed", options.sampling.seed,
+                 "Seed of the random numbers, the same for every prompt; 0 by default");
   app.add_option("--logprobs", options.sampling.logprobs,
                  "With --json: log-probability of each token and of N alternatives");
   app.add_option("--stop", options.stops, "End an answer before this text; repeatable");
@@ -253,11 +257,12 @@ Command addRunCommand(CLI::App &root) {
   declareSampling(*app, *options);
   app->add_flag("--json", options->json, "Answers as one JSON object");
   app->add_flag("-q,--quiet", options->quiet, "No live view and no summary on stderr");
-  app->footer("Example:\n"
-              "  ingot run model.ingot -p \"Once upon a time\" -n 64 --temp 0\n"
-              "  ingot run model.ingot -p \"The fox\" -p \"The owl\" -n 40 --temp 0.8 --seed 7\n\n"
-              "One prompt: only its answer goes to stdout, as it grows. Several prompts: each answer\n"
-              "goes to stdout under its prompt when all are done.");
+  app->footer(
+      "Example:\n"
+      "  ingot run model.ingot -p \"Once upon a time\" -n 64 --temp 0\n"
+      "  ingot run model.ingot -p \"The fox\" -p \"The owl\" -n 40 --temp 0.8 --seed 7\n\n"
+      "One prompt: only its answer goes to stdout, as it grows. Several prompts: each answer\n"
+      "goes to stdout under its prompt when all are done.");
   return {app, [options] { return runRun(*options); }};
 }
 

@@ -89,7 +89,8 @@ Status runTokenize(const TokenizeOptions &options) {
 
 Command addTokenizeCommand(CLI::App &root) {
   auto options = std::make_shared<TokenizeOptions>();
-  CLI::App *app = root.add_subcommand("tokenize", "Shows the token ids of a text, or the text of ids");
+  CLI::App *app =
+      root.add_subcommand("tokenize", "Shows the token ids of a text, or the text of ids");
   app->add_option("artifact", options->path, "The .ingot file")->required();
   app->add_option("-p,--prompt", options->texts, "Text; repeatable, one line of ids each");
   app->add_option("-f,--file", options->file, "File to read the text from; - is standard input");

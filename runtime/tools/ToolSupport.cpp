@@ -36,9 +36,9 @@ Result<std::unique_ptr<Session>> SessionFlags::open() {
 }
 
 Result<uint64_t> parseBytes(const std::string &text) {
-  const Status malformed(ErrorClass::Usage, "size-malformed",
-                         format("\"%s\" is not a size; write 512M, 2G or a number of bytes",
-                                text.c_str()));
+  const Status malformed(
+      ErrorClass::Usage, "size-malformed",
+      format("\"%s\" is not a size; write 512M, 2G or a number of bytes", text.c_str()));
   size_t digits = 0;
   uint64_t value = 0;
   while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') {
@@ -96,8 +96,7 @@ std::vector<std::string> splitLines(const std::string &text) {
 Status writeOut(const std::string &text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (!written || std::fflush(stdout) != 0)
-    return {ErrorClass::Io, "output-failed",
-            format("standard output: %s", std::strerror(errno))};
+    return {ErrorClass::Io, "output-failed", format("standard output: %s", std::strerror(errno))};
   return Status::ok();
 }
 

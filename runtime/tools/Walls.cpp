@@ -15,7 +15,8 @@ double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Reads [data, data + bytes), bytes a multiple of 512; returns something that depends on all of it.
+/// Reads [data, data + bytes), bytes a multiple of 512; returns something that depends on all of
+/// it.
 __attribute__((target("avx512f"))) uint64_t readAvx512(const uint8_t *data, uint64_t bytes) {
   __m512i sum[8] = {};
   for (uint64_t i = 0; i < bytes; i += 512)

@@ -1,5 +1,6 @@
-// The machine's own limits, measured with the same threads beside a benchmark: bytes read from memory
-// and int8 multiply-adds per second. Both drift on shared machines, so they are measured again and again.
+// The machine's own limits, measured with the same threads beside a benchmark: bytes read from
+// memory and int8 multiply-adds per second. Both drift on shared machines, so they are measured
+// again and again.
 #pragma once
 
 #include "runtime/base/MappedFile.h"
@@ -14,7 +15,8 @@ public:
   /// Allocates and fills the buffer that readBandwidth walks. `team` must outlive this.
   static Result<Walls> create(ThreadTeam &team, uint64_t bufferBytes);
 
-  /// Bytes per second with which the team reads the whole buffer once, wide loads, contiguous shares.
+  /// Bytes per second with which the team reads the whole buffer once, wide loads, contiguous
+  /// shares.
   double readBandwidth();
   /// Operations per second (a multiply-add is two) of independent int8 dot products in registers:
   /// vpdpbusd on 512 bits, or vpmaddubsw on 256 bits for `level` x86-64-v3.

@@ -22,11 +22,12 @@ Results go to stdout, messages to stderr. Exit codes follow sysexits.h: 64 wrong
 65 malformed input, 66 missing input, 69 missing CPU feature, 71 system refused,
 74 writing failed, 78 unsupported. "ingot COMMAND --help" shows an example of each.)";
 
-/// A page of the mapped artifact is gone: somebody shortened the file. Nothing can be recovered here.
+/// A page of the mapped artifact is gone: somebody shortened the file. Nothing can be recovered
+/// here.
 extern "C" void onBusError(int) {
-  static const char kMessage[] =
-      "\nerror[artifact-changed]: the artifact became shorter while it was in use; replace files by "
-      "renaming, not by writing into them\n";
+  static const char kMessage[] = "\nerror[artifact-changed]: the artifact became shorter while it "
+                                 "was in use; replace files by "
+                                 "renaming, not by writing into them\n";
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
   _exit(static_cast<int>(ErrorClass::Io));
 }
@@ -39,33 +40,39 @@ std::vector<std::string> flagNames(const CLI::App &app) {
   return names;
 }
 
-/// What the mistyped words of the command line probably meant.
-void suggest(const CLI::App &root, int argc, char **argv) {
-  std::vector<std::string> commands;
+std::vector<std::string> commandNames(const CLI::App &root) {
+  std::vector<std::string> names;
   for (const CLI::App *command : root.get_subcommands([](const CLI::App *) { return true; }))
-    commands.push_back(command->get_name());
-  const bool known = argc > 1 && std::find(commands.begin(), commands.end(), argv[1]) != commands.end();
-  if (argc > 1 && argv[1][0] != '-' && !known) {
-    if (const auto nearest = nearestName(argv[1], commands))
-      std::cerr << "; did you mean 'ingot " << *nearest << "'?";
-    return;
-  }
-  const std::vector<std::string> flags = flagNames(known ? *root.get_subcommand(argv[1]) : root);
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    if (word.rfind("--", 0) != 0 || std::find(flags.begin(), flags.end(), word) != flags.end())
-      continue;
-    if (const auto nearest = nearestName(word, flags))
-      std::cerr << "; did you mean " << *nearest << "?";
-  }
+    names.push_back(command->get_name());
+  return names;
 }
 
+bool contains(const std::vector<std::string> &names, const std::string &name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// What went wrong, and what a mistyped command or flag probably meant.
 int usageError(const CLI::App &root, const CLI::ParseError &error, int argc, char **argv) {
-  std::cerr << "error[usage]: " << error.what();
-  suggest(root, argc, argv);
-  const bool known = !root.get_subcommands().empty();
-  std::cerr << "\nRun ingot " << (known ? root.get_subcommands()[0]->get_name() + " " : "")
-            << "--help for all options.\n";
+  const std::vector<std::string> commands = commandNames(root);
+  const std::string first = argc > 1 ? argv[1] : "";
+  const bool known = contains(commands, first);
+  const auto suggest = [](const std::string &word, const std::vector<std::string> &names) {
+    if (const auto nearest = nearestName(word, names))
+      std::cerr << "; did you mean " << *nearest << "?";
+  };
+  if (!known && !first.empty() && first[0] != '-') {
+    std::cerr << "error[usage]: there is no command '" << first << "'";
+    suggest(first, commands);
+  } else {
+    std::cerr << "error[usage]: " << error.what();
+    const std::vector<std::string> flags = flagNames(known ? *root.get_subcommand(first) : root);
+    for (int i = 1; i < argc; ++i) {
+      const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+      if (word.rfind("--", 0) == 0 && !contains(flags, word))
+        suggest(word, flags);
+    }
+  }
+  std::cerr << "\nRun ingot " << (known ? first + " " : "") << "--help for all options.\n";
   return static_cast<int>(ErrorClass::Usage);
 }
 
@@ -75,9 +82,9 @@ int run(int argc, char **argv) {
   root.set_version_flag("--version", std::string("ingot ") + versionText());
   root.require_subcommand(1);
   const std::vector<tools::Command> commands = {
-      tools::addRunCommand(root),      tools::addBenchCommand(root),
-      tools::addEvalCommand(root),     tools::addInspectCommand(root),
-      tools::addVerifyCommand(root),   tools::addTokenizeCommand(root),
+      tools::addRunCommand(root),        tools::addBenchCommand(root),
+      tools::addEvalCommand(root),       tools::addInspectCommand(root),
+      tools::addVerifyCommand(root),     tools::addTokenizeCommand(root),
       tools::addMaterializeCommand(root)};
   try {
     root.parse(argc, argv);

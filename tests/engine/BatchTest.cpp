@@ -27,8 +27,7 @@ TEST_CASE("the tables of a mixed step") {
   REQUIRE(view.sequences == 2);
   REQUIRE(view.returnedRows == 3);
   REQUIRE(view.attentionItems == 3);
-  REQUIRE(table(view.tokenIds, 11) ==
-          Table{13, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129});
+  REQUIRE(table(view.tokenIds, 11) == Table{13, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129});
   REQUIRE(table(view.tokenSequence, 11) == Table{0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1});
   REQUIRE(table(view.kvPositions, 11) == Table{3, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29});
   for (int plane = 0; plane < 3; ++plane)

@@ -316,9 +316,9 @@ TEST_CASE("stop strings and stop ids end the text before themselves") {
   while (at + 2 < 60 && !(ascii(at) && ascii(at + 1)))
     ++at;
   REQUIRE(at + 2 < 60);
-  const std::string stop = tokenizer.decode(std::vector(whole.tokens.begin() + long(at),
-                                                        whole.tokens.begin() + long(at) + 2),
-                                            {true, true});
+  const std::string stop = tokenizer.decode(
+      std::vector(whole.tokens.begin() + long(at), whole.tokens.begin() + long(at) + 2),
+      {true, true});
   request.stopStrings = {"never seen", stop};
   const Answer stopped = runAlone(request, tokenizer);
   REQUIRE(stopped.finish == FinishReason::Stop);

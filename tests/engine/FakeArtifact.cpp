@@ -2,6 +2,7 @@
 
 #include "codegen/artifact/ArtifactWriter.h"
 #include "runtime/artifact/KernelAbi.h"
+#include "runtime/base/CpuFeatures.h"
 #include "runtime/text/TokenizerFormat.h"
 #include "tests/engine/FakeModel.h"
 #include "tests/support/TempDir.h"
@@ -20,8 +21,14 @@ Schedule makeSchedule(const char *name, StepOutput output, uint32_t tokens) {
   const uint32_t buffer = output == StepOutput::Argmax ? 1 : 0;
   const std::vector<Arg> state = {{ArgKind::Batch, 0, 0}, {ArgKind::Kv, 0, 0}};
   Launch append{LaunchKind::Kernel, 0, {0, {{Symbol::Tokens, 1, 1}}}, state, {}, {}, "kv", 0};
-  Launch head{LaunchKind::Kernel, output == StepOutput::Argmax ? 2u : 1u,
-              {0, {{Symbol::ReturnedRows, 1, 1}}}, state, {}, {buffer}, "head", 0};
+  Launch head{LaunchKind::Kernel,
+              output == StepOutput::Argmax ? 2u : 1u,
+              {0, {{Symbol::ReturnedRows, 1, 1}}},
+              state,
+              {},
+              {buffer},
+              "head",
+              0};
   head.args.push_back({ArgKind::Param, 0, 0});
   head.args.push_back({ArgKind::Buffer, buffer, 0});
   Schedule schedule;
@@ -87,8 +94,12 @@ void writeFakeArtifact(const std::string &path, bool withTokenizer) {
   ArtifactInput input;
   input.manifest = makeManifest();
   const std::vector<uint8_t> image = test::readFile(INGOT_FAKE_IMAGE);
-  input.images = {{"cpu", "x86-64-v3", {"avx2", "fma"}, image},
-                  {"cpu", "x86-64-v4-vnni", {"avx512f", "avx512vnni"}, image}};
+  for (const CpuLevel level : {CpuLevel::V3, CpuLevel::V4Vnni}) {
+    std::vector<std::string> features;
+    for (const CpuFeature feature : levelFeatures(level))
+      features.push_back(featureName(feature));
+    input.images.push_back({"cpu", levelName(level), features, image});
+  }
   if (withTokenizer)
     input.tokenizer = serializeTokenizer(byteTokenizerData());
   input.paramBytes = [](uint32_t, const ByteSink &sink) {

@@ -1,6 +1,6 @@
-// A language model in a few lines of C++, run on the null device. Its "keys and values" are the token
-// ids themselves, written to the paged cache and read back through the block tables: every mistake in
-// paging, chunking or preemption changes its output.
+// A language model in a few lines of C++, run on the null device. Its "keys and values" are the
+// token ids themselves, written to the paged cache and read back through the block tables: every
+// mistake in paging, chunking or preemption changes its output.
 #pragma once
 
 #include "runtime/base/Random.h"
@@ -45,8 +45,9 @@ public:
           return command.kernel == 0 ? append(args) : head(args, command.kernel == 2);
         }) {
     using namespace artifact;
-    manifest.plan.buffers = {{"logits", BufferKind::Io, Symbol::ReturnedRows, kFakeVocab * 4, 64, 0},
-                             {"argmax", BufferKind::Io, Symbol::ReturnedRows, 4, 64, 0}};
+    manifest.plan.buffers = {
+        {"logits", BufferKind::Io, Symbol::ReturnedRows, kFakeVocab * 4, 64, 0},
+        {"argmax", BufferKind::Io, Symbol::ReturnedRows, 4, 64, 0}};
     manifest.plan.logitsBuffer = 0;
     manifest.plan.argmaxBuffer = 1;
     manifest.plan.vocab = kFakeVocab;
@@ -58,8 +59,14 @@ public:
         const uint32_t buffer = output == StepOutput::Argmax ? 1u : 0u;
         const std::vector<Arg> state = {{ArgKind::Batch, 0, 0}, {ArgKind::Kv, 0, 0}};
         Launch append{LaunchKind::Kernel, 0, {0, {{Symbol::Tokens, 1, 1}}}, state, {}, {}, "kv", 0};
-        Launch answer{LaunchKind::Kernel, head, {0, {{Symbol::ReturnedRows, 1, 1}}},
-                      state, {}, {buffer}, "head", 0};
+        Launch answer{LaunchKind::Kernel,
+                      head,
+                      {0, {{Symbol::ReturnedRows, 1, 1}}},
+                      state,
+                      {},
+                      {buffer},
+                      "head",
+                      0};
         answer.args.push_back({ArgKind::Buffer, buffer, 0});
         manifest.plan.schedules.push_back(
             {"fake", output, bucket, 0, {kUnusedBuffer, kUnusedBuffer}, {append, answer}, 0});

@@ -1,7 +1,7 @@
+#include "runtime/engine/Sampler.h"
 #include "runtime/base/Mxcsr.h"
 #include "runtime/base/Numerics.h"
 #include "runtime/engine/RowMath.h"
-#include "runtime/engine/Sampler.h"
 
 #include <catch2/catch.hpp>
 

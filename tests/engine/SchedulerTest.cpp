@@ -113,8 +113,8 @@ TEST_CASE("rows of the prompt are returned once each, within the row budget") {
 }
 
 TEST_CASE("admission waits for blocks, in order of arrival") {
-  Bench bench(8); // 32 positions
-  bench.add(24);  // 6 blocks
+  Bench bench(8);                   // 32 positions
+  bench.add(24);                    // 6 blocks
   Sequence &second = bench.add(12); // 3 blocks: must wait
   Sequence &third = bench.add(1);   // would fit, but stays behind the second
   bench.step();

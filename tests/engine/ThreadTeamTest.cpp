@@ -1,5 +1,5 @@
-#include "runtime/base/Mxcsr.h"
 #include "runtime/device/ThreadTeam.h"
+#include "runtime/base/Mxcsr.h"
 
 #include <catch2/catch.hpp>
 

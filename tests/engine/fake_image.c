@@ -1,4 +1,5 @@
-/* The fake model of FakeModel.h as kernels in an import-free image: same cache contents, same logits. */
+/* The fake model of FakeModel.h as kernels in an import-free image: same cache contents, same
+ * logits. */
 #include <stdint.h>
 
 enum { kVocab = 258, kEos = 257, kRowFloats = 288, kBlockTokens = 16 };

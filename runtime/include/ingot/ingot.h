@@ -16,11 +16,12 @@
  *   }
  *   ingot_engine_destroy(engine);
  *
- * Every struct begins with its size, set by the caller (structs that go in) or by Ingot (structs that
- * come out): fields are only ever appended, and a field that a caller does not know is zero, which
- * always means the default. Functions return 0 or an ingot_code and then fill *error, which may be
- * NULL. ingot_engine_submit and ingot_engine_cancel may be called from any thread, the others from one
- * thread at a time. The library installs no signal handler and computes on the threads asked for. */
+ * Every struct begins with its size, set by the caller (structs that go in) or by Ingot (structs
+ * that come out): fields are only ever appended, and a field that a caller does not know is zero,
+ * which always means the default. Functions return 0 or an ingot_code and then fill *error, which
+ * may be NULL. ingot_engine_submit and ingot_engine_cancel may be called from any thread, the
+ * others from one thread at a time. The library installs no signal handler and computes on the
+ * threads asked for. */
 #ifndef INGOT_INGOT_H
 #define INGOT_INGOT_H
 
@@ -44,8 +45,8 @@ typedef enum ingot_code {
   INGOT_OS = 71,          /* memory, threads */
   INGOT_CANT_CREATE = 73,
   INGOT_IO = 74,
-  INGOT_TEMP_FAIL = 75,   /* may pass later */
-  INGOT_CONFIG = 78       /* unsupported combination */
+  INGOT_TEMP_FAIL = 75, /* may pass later */
+  INGOT_CONFIG = 78     /* unsupported combination */
 } ingot_code;
 
 /* Why a call failed; belongs to the caller. */
@@ -94,8 +95,8 @@ typedef struct ingot_request_options {
   float min_p;           /* 0 = all */
   uint32_t sample_index; /* tells apart several answers to one prompt with one seed */
   uint64_t seed;
-  uint32_t logprobs; /* 1 = report the log-probability of each new token */
-  uint32_t flags;    /* INGOT_IGNORE_EOS */
+  uint32_t logprobs;               /* 1 = report the log-probability of each new token */
+  uint32_t flags;                  /* INGOT_IGNORE_EOS */
   const char *const *stop_strings; /* each ends with 0 */
   size_t stop_string_count;
   const uint32_t *stop_ids;
@@ -135,8 +136,8 @@ int32_t ingot_engine_create(const char *path, const ingot_engine_options *option
 void ingot_engine_destroy(ingot_engine *engine);
 
 /* Queues a request; its id is never 0. */
-int32_t ingot_engine_submit(ingot_engine *engine, const ingot_request_options *request, uint64_t *id,
-                            ingot_error *error);
+int32_t ingot_engine_submit(ingot_engine *engine, const ingot_request_options *request,
+                            uint64_t *id, ingot_error *error);
 /* The request ends with INGOT_FINISH_CANCELLED at the next step; unknown ids are ignored. */
 int32_t ingot_engine_cancel(ingot_engine *engine, uint64_t id, ingot_error *error);
 

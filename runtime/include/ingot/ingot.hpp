@@ -1,4 +1,5 @@
-// A thin C++ face of ingot.h: ownership and spans, nothing else. C++20, header only, throws nothing.
+// A thin C++ face of ingot.h: ownership and spans, nothing else. C++20, header only, throws
+// nothing.
 #pragma once
 
 #include <ingot/ingot.h>
