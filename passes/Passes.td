@@ -8,6 +8,165 @@ class IngotPass<string flag> : Pass<flag, "::mlir::ModuleOp"> {
   let dependentDialects = ["::ingot::IngotDialect", "::mlir::func::FuncDialect"];
 }
 
+class FusionPass<string flag> : IngotPass<flag> {
+  list<Option> policy = [
+    Option<"enable", "enable", "bool", "true", "Whether to fuse at all">,
+    Option<"maxOperands", "max-operands", "unsigned", "16", "Most operands of a fused op">];
+  let statistics = [Statistic<"numFused", "num-fused", "places where the fusion fired">,
+                    Statistic<"numMissed", "num-missed", "places that it considered and left">];
+}
+
+//===-- fusion ------------------------------------------------------------------------------------===//
+// Every fusion reports a remark of category "fusion" per place, fired (with the bytes per row that no longer
+// move) or missed (with the reason), and one row of the module's `ingot.fusions`.
+
+def FuseHeadArgmaxPass : FusionPass<"ingot-fuse-head-argmax"> {
+  let summary = "take the argmax of each panel of logits inside the head";
+  let description = [{
+    The head of a greedy step stores one partial per 32 logits instead of the logits; a fold in ascending index gives
+    the argmax, ties to the lowest id. Same sums in the same order as the twin that stores logits.
+
+    ```mlir
+    %l = ingot.linear %a, %w : ... -> tensor<?x512xf32, #ingot.rows<returned>>
+    %i = ingot.argmax %l : ... -> tensor<?x1xi32, #ingot.rows<returned>>
+    // becomes
+    %p = ingot.fused "linear_argmax" at "lm_head"(%a, %w) : (...) -> tensor<?x16xi64, #ingot.rows<returned>> {
+      linear, argmax_partial }
+    %i = ingot.argmax_fold %p : ...
+    ```
+    Left alone: logits with another user; an argmax that does not read a linear.
+  }];
+  let options = policy;
+}
+
+def FuseNormPass : FusionPass<"ingot-fuse-norm"> {
+  let summary = "residual sum, RMS norm and the rounding of its result in one row-wise kernel";
+  let description = [{
+    Takes the sum before the norm when no projection took it (ingot-fuse-residual-add stands before), or the gather of the
+    returned rows, and every rounding point that reads the norm.
+
+    ```mlir
+    %s = ingot.add %x, %y : tensor<?x64xf32>
+    %h = ingot.rms_norm %s, %g {...} : ...
+    %a = ingot.quantize %h : ...
+    // becomes
+    %s, %a = ingot.fused "add_rms_norm_quantize" at "layers.0.post_attention_layernorm"(%x, %y, %g) : ... {
+      add, rms_norm, quantize }
+    ```
+    Left alone: a norm with neither; norms of heads (ingot-fuse-rope-kv).
+  }];
+  let options = policy;
+}
+
+def FuseResidualAddPass : FusionPass<"ingot-fuse-residual-add"> {
+  let summary = "add the residual stream in the epilogue of the projection";
+  let description = [{
+    ```mlir
+    %y = ingot.linear %a, %w : ...
+    %z = ingot.add %x, %y : tensor<?x64xf32>
+    // becomes
+    %z = ingot.fused "linear_add" at "layers.0.self_attn.o_proj"(%a, %w, %x) : ... { linear, add }
+    ```
+    A bias between the two comes along. Left alone: a projection whose result has another user.
+  }];
+  let options = policy;
+}
+
+def FuseRopeKvPass : FusionPass<"ingot-fuse-rope-kv"> {
+  let summary = "everything between the QKV projection and the cache in one row-wise kernel";
+  let description = [{
+    Split, biases, query and key norms, rotary positions, the write of keys and values, and the rounding of the query: per
+    token and head, so nothing but rows of the projection is read and nothing but the query and the cache is
+    written.
+
+    ```mlir
+    %q, %k, %v = ingot.split %y : ...
+    %qr = ingot.rope %q, %b {...}   %kr = ingot.rope %k, %b {...}
+    %kv1 = ingot.kv_append %kv, %kr, %v, %batch {layer = 0}
+    %q16 = ingot.round %qr : ...
+    // becomes
+    %kv1, %q16 = ingot.fused "rope_kv" at "layers.0.self_attn"(%y, %b, %kv, %batch) : ... {
+      split, rope, rope, kv_append, round }
+    ```
+    Left alone: a cache write without any of these before it; keys or values that somebody else reads.
+  }];
+  let options = policy;
+}
+
+def FuseSwigluPass : FusionPass<"ingot-fuse-swiglu"> {
+  let summary = "silu(gate) * up in the epilogue of the merged projection";
+  let description = [{
+    ```mlir
+    %y = ingot.linear %a, %w : ... -> tensor<?x384xf32>       // w: gate and up, interleave = 16
+    %g, %u = ingot.split %y {interleave = 16} : ...
+    %s = ingot.silu %g : ...
+    %z = ingot.mul %s, %u : tensor<?x192xf32>
+    // becomes
+    %z = ingot.fused "swiglu" at "layers.0.mlp.gate_up_proj"(%a, %w) : ... { linear, split, silu, mul }
+    ```
+    Left alone: gate and up that ingot-merge-gate-up did not join; parts of the product with another user.
+  }];
+  let options = policy;
+}
+
+def HoistSelectRowsPass : FusionPass<"ingot-hoist-select-rows"> {
+  let summary = "select the returned rows before the final norm and the head";
+  let description = [{
+    Rows that are not returned need neither. Row-by-row ops with one user move behind the selection, which stays on
+    float32 rows.
+
+    ```mlir
+    %h = ingot.rms_norm %x, %g {...} : tensor<?x64xf32>
+    %a = ingot.quantize %h : ...
+    %l = ingot.linear %a, %w : ... -> tensor<?x512xf32>
+    %r = ingot.select_rows %l, %batch : ... -> tensor<?x512xf32, #ingot.rows<returned>>
+    // becomes
+    %s = ingot.select_rows %x, %batch : ... -> tensor<?x64xf32, #ingot.rows<returned>>
+    rms_norm, quantize and linear on returned rows
+    ```
+    Left alone: a chain with another user, which needs all rows.
+  }];
+  let options = [Option<"enable", "enable", "bool", "true", "Whether to hoist at all">];
+}
+
+def MergeGateUpPass : FusionPass<"ingot-merge-gate-up"> {
+  let summary = "one projection for gate and up, alternating every 16 rows";
+  let description = [{
+    A panel of 32 output columns then holds 16 gates and their 16 ups, so that the product can be taken in registers.
+
+    ```mlir
+    %g = ingot.linear %a, %wg : ...   %u = ingot.linear %a, %wu : ...
+    %s = ingot.silu %g : ...
+    %z = ingot.mul %s, %u : tensor<?x192xf32>
+    // becomes
+    %w = ingot.param "model.layers.0.mlp.gate_up_proj.weight" {interleave = 16, sources = [...]} : tensor<384x64x...>
+    %y = ingot.linear %a, %w : ...
+    %g, %u = ingot.split %y {interleave = 16} : ...
+    ```
+    Left alone: a width that is no multiple of 32; different inputs or formats; weights with other users.
+    Must stand behind quantization: overrides name checkpoint tensors.
+  }];
+  let options = [Option<"enable", "enable", "bool", "true", "Whether to merge at all">];
+}
+
+def MergeQkvPass : FusionPass<"ingot-merge-qkv"> {
+  let summary = "one projection for query, key and value";
+  let description = [{
+    Found from the cache write and the attention of a layer, whatever stands between (norms, rotary positions, biases).
+
+    ```mlir
+    %q = ingot.linear %a, %wq : ...   %k = ingot.linear %a, %wk : ...   %v = ingot.linear %a, %wv : ...
+    // becomes
+    %w = ingot.param "model.layers.0.self_attn.qkv_proj.weight" {sources = [...]} : tensor<128x64x...>
+    %y = ingot.linear %a, %w : ...
+    %q, %k, %v = ingot.split %y : ...
+    ```
+    Left alone: different inputs or formats; weights with other users.
+    Must stand behind quantization: overrides name checkpoint tensors.
+  }];
+  let options = [Option<"enable", "enable", "bool", "true", "Whether to merge at all">];
+}
+
 //===-- numerics ----------------------------------------------------------------------------------===//
 
 def FixNumericsPass : IngotPass<"ingot-fix-numerics"> {
@@ -76,6 +235,20 @@ def BucketVariantsPass : IngotPass<"ingot-bucket-variants"> {
   let options = [
     Option<"decodeTokens", "decode-tokens", "int64_t", "16", "Most tokens of the decode bucket">,
     Option<"maxTokens", "max-tokens", "int64_t", "0", "Most tokens of a step; 0 = not known here">];
+}
+
+def LaunchStatsPass : IngotPass<"ingot-launch-stats"> {
+  let summary = "record launches and bytes moved as the program stands";
+  let description = [{
+    Counts every op but parameters as a launch that reads its operands and writes its results. Leaves a row named
+    `stage` in the module's `ingot.launch_stats`: launches of a step, launches per layer, bytes of activations per row and bytes of
+    weights per step, of the first entry. Run before and after the fusions to see what they gained.
+
+    ```mlir
+    ingot.launch_stats = {fused = {launches = 24, per_layer = 10.0, row_bytes = 5120, weight_bytes = 81920}}
+    ```
+  }];
+  let options = [Option<"stage", "stage", "std::string", "\"now\"", "Name of the row">];
 }
 
 def OutlinePass : IngotPass<"ingot-outline"> {

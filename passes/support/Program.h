@@ -18,6 +18,8 @@ inline constexpr const char kOutputAttr[] = "ingot.output";        ///< entry: "
 inline constexpr const char kBucketAttr[] = "ingot.bucket";        ///< entry: "decode", "wide"
 inline constexpr const char kMaxTokensAttr[] = "ingot.max_tokens"; ///< entry: i64 bound of a bucket
 inline constexpr const char kFusionsAttr[] = "ingot.fusions";      ///< module: see FusionReport.h
+inline constexpr const char kLaunchStatsAttr[] =
+    "ingot.launch_stats"; ///< module: see LaunchStats.h
 
 /// Functions that take a ragged batch, in program order.
 llvm::SmallVector<mlir::func::FuncOp> entriesOf(mlir::ModuleOp module);
