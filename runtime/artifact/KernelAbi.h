@@ -93,6 +93,10 @@ constexpr uint64_t bf16RowBytes(uint64_t columns) { return paddedColumns(columns
 constexpr uint64_t int8RowBytes(uint64_t columns) {
   return (paddedColumns(columns) + 63) / 64 * 64 + 64;
 }
+/// Rows of argmax partials ({f32 value, u32 index} per run of 32 logits), bytes.
+constexpr uint64_t argmaxPartialRowBytes(uint64_t runs) { return (runs * 8 + 63) / 64 * 64; }
+/// Rows of token ids (argmax), bytes.
+inline constexpr uint64_t kIndexRowBytes = 4;
 /// ActGroupMeta rows, bytes.
 constexpr uint64_t actMetaRowBytes(uint64_t columns) {
   return (paddedColumns(columns) / 32 * 8 + 63) / 64 * 64;
