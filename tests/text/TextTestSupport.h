@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/Status.h"
+#include "runtime/text/jinja/Value.h"
 
 #include <nlohmann/json.hpp>
 
@@ -25,6 +26,9 @@ nlohmann::json readJson(const std::string &path);
 /// PATH below the shared test data (environment INGOT_SHARED, else ../shared beside the checkout);
 /// nothing, with a line on the output, when it is not there.
 std::optional<std::string> sharedData(const std::string &path);
+
+/// JSON as a template sees it.
+jinja::Value toValue(const nlohmann::ordered_json &json);
 
 inline std::vector<uint8_t> bytesOf(const std::string &text) { return {text.begin(), text.end()}; }
 
