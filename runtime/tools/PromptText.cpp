@@ -8,6 +8,9 @@ void PromptFlags::declare(CLI::App &app) {
   app.add_option("-p,--prompt", texts_, "Prompt; repeatable");
   app.add_option("-f,--file", files_, "File that holds a prompt, - is standard input; repeatable");
   app.add_flag("--split-lines", lines_, "Each line of a file is a prompt of its own");
+  app.add_flag("--chat", chat_,
+               "Put each prompt into the model's chat template, as a user's message");
+  app.add_option("--system", system_, "With --chat: a system message in front");
   app.add_flag("--no-special", noSpecial_, "Put no begin token in front of the prompt");
 }
 
@@ -36,16 +39,38 @@ Result<std::vector<std::string>> PromptFlags::gather() const {
   return prompts;
 }
 
-Status PromptFlags::check(const Session &session) const {
+Status PromptFlags::prepare(const Session &session) {
   if (!session.tokenizer())
     return {ErrorClass::Config, "tokenizer-absent",
             "this artifact has no tokenizer; compile it from a directory with tokenizer.json"};
+  if (!chat_)
+    return Status::ok();
+  const std::string &source = session.manifest().chatTemplate;
+  if (source.empty())
+    return {ErrorClass::Config, "chat-template-absent",
+            "this artifact has no chat template; leave out --chat and write the prompt in full"};
+  INGOT_ASSIGN(template_, ChatTemplate::parse(source));
   return Status::ok();
 }
 
 Result<std::vector<uint32_t>> PromptFlags::encode(const Session &session,
                                                   const std::string &prompt) const {
-  return session.tokenizer()->encode(prompt, {!noSpecial_, true});
+  const Tokenizer &tokenizer = *session.tokenizer();
+  if (!template_)
+    return tokenizer.encode(prompt, {!noSpecial_, true});
+  const auto text = [&](std::optional<uint32_t> id) {
+    return id ? std::string(tokenizer.tokenBytes(*id)) : std::string();
+  };
+  std::vector<ChatMessage> messages;
+  if (!system_.empty())
+    messages.push_back({"system", system_});
+  messages.push_back({"user", prompt});
+  ChatOptions options;
+  options.bosToken = text(tokenizer.bosId());
+  options.eosToken = text(tokenizer.eosId());
+  INGOT_ASSIGN(const std::string rendered, template_->render(messages, options));
+  // The template writes the begin token itself.
+  return tokenizer.encode(rendered, {/*addSpecial=*/false, /*parseSpecial=*/true});
 }
 
 } // namespace ingot::tools

@@ -199,7 +199,7 @@ Status firstError(const std::vector<Answer> &answers) {
 Status runRun(RunOptions &options) {
   INGOT_ASSIGN(const std::vector<std::string> prompts, options.prompts.gather());
   INGOT_ASSIGN(const std::unique_ptr<Session> session, options.session.open());
-  INGOT_TRY(options.prompts.check(*session));
+  INGOT_TRY(options.prompts.prepare(*session));
   const Request base = baseRequest(options, session->manifest().generation);
   INGOT_TRY(checkSampling(base.sampling));
 

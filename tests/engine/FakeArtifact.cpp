@@ -74,6 +74,8 @@ Manifest makeManifest() {
   m.memory.maxContext = kContext;
   m.generation.stopIds = {kFakeEos};
   m.modelName = "fake";
+  m.chatTemplate = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+                   "{% if add_generation_prompt %}<assistant>{% endif %}";
   m.architecture = "FakeForCausalLM";
   KnownAnswer answer;
   answer.tokenIds = {1, 2, 3};

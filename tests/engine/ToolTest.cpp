@@ -72,6 +72,15 @@ TEST_CASE("several prompts: each answer under its prompt, as if alone") {
                               ingot("run {} -p two" + flags).out + "\n");
 }
 
+TEST_CASE("the chat template is applied to each prompt") {
+  const Tool ingot;
+  const std::string flags = " -q -n 9 --temp 0";
+  REQUIRE(ingot("run {} --chat -p hi" + flags).out ==
+          ingot("run {} -p '<user>hi<assistant>'" + flags).out);
+  REQUIRE(ingot("run {} --chat --system be -p hi" + flags).out ==
+          ingot("run {} -p '<system>be<user>hi<assistant>'" + flags).out);
+}
+
 TEST_CASE("a refused prompt leaves the others their answers and sets the exit code") {
   const Tool ingot;
   const Outcome run = ingot("run {} -p ok -p '' -n 3 --json");
