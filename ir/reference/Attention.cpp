@@ -36,12 +36,12 @@ struct Attend {
 };
 
 float Attend::score(int64_t position) const {
-  const uint16_t *key = &run.keys[position * run.keyWidth + head * kv.keyDim];
+  const int64_t key = position * run.keyWidth + head * kv.keyDim;
   float chain = 0.0f;
   for (int64_t d = 0; d < kv.keyDim; d += 2) {
     const int64_t first = pairs ? d + 1 : d, second = pairs ? d : d + 1;
-    chain = std::fmaf(query[first], numerics::fromBf16(key[first]), chain);
-    chain = std::fmaf(query[second], numerics::fromBf16(key[second]), chain);
+    chain = std::fmaf(query[first], run.keyAt(key + first), chain);
+    chain = std::fmaf(query[second], run.keyAt(key + second), chain);
   }
   return chain * scale;
 }
@@ -64,8 +64,8 @@ void Attend::tile(int64_t first, Softmax &state) const {
     value *= alpha;
   for (int64_t j = begin; j < end; ++j)
     for (int64_t d = 0; d < kv.valueDim; ++d) {
-      const uint16_t v = run.values[j * run.valueWidth + head * kv.valueDim + d];
-      state.values[d] = std::fmaf(p[j - first], numerics::fromBf16(v), state.values[d]);
+      const float v = run.valueAt(j * run.valueWidth + head * kv.valueDim + d);
+      state.values[d] = std::fmaf(p[j - first], v, state.values[d]);
     }
   state.maximum = maximum;
   state.sum = std::fmaf(state.sum, alpha, numerics::halvingTree(p, kAttentionTile));

@@ -219,8 +219,9 @@ Result<std::vector<Rows>> Evaluator::run(std::string_view entry, const Batch &ba
   return results;
 }
 
-Result<Rows> Evaluator::forwardTokens(std::span<const uint32_t> ids, int64_t chunk) {
-  KvState state;
+Result<Rows> Evaluator::forwardTokens(std::span<const uint32_t> ids, int64_t chunk,
+                                      CacheFormat cache) {
+  KvState state(cache);
   Rows logits;
   const size_t step = chunk > 0 ? static_cast<size_t>(chunk) : ids.size();
   for (size_t first = 0; first < ids.size(); first += step) {

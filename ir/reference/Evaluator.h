@@ -31,7 +31,9 @@ public:
 
   /// Logits [tokens, vocabulary] of every position of one sequence, from @forward, in steps of at
   /// most `chunk` tokens (0: one step).
-  Result<reference::Rows> forwardTokens(std::span<const uint32_t> ids, int64_t chunk = 0);
+  Result<reference::Rows>
+  forwardTokens(std::span<const uint32_t> ids, int64_t chunk = 0,
+                reference::CacheFormat cache = reference::CacheFormat::Bf16);
 
 private:
   struct Impl;

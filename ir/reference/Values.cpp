@@ -49,12 +49,16 @@ void Batch::append(uint32_t sequence, uint32_t first, std::span<const uint32_t> 
   }
 }
 
-void KvRun::grow(int64_t count) {
+void KvRun::grow(int64_t count, CacheFormat format) {
   constexpr uint16_t kPoison = 0x7fff; // a NaN: reading what was never written shows at once
   if (count <= positions())
     return;
   keys.resize(size_t(count * keyWidth), kPoison);
   values.resize(size_t(count * valueWidth), kPoison);
+  if (format != CacheFormat::F32)
+    return;
+  wideKeys.resize(keys.size(), numerics::fromBf16(kPoison));
+  wideValues.resize(values.size(), numerics::fromBf16(kPoison));
 }
 
 } // namespace ingot::reference

@@ -76,19 +76,33 @@ struct Batch {
   void append(uint32_t sequence, uint32_t first, std::span<const uint32_t> ids, bool returnAll);
 };
 
+/// How the cache keeps numbers. F32 rounds nothing: for comparing a program with other people's
+/// float32, never what an artifact does.
+enum class CacheFormat { Bf16, F32 };
+
 /// Keys and values of one sequence in one layer, bfloat16 bits by position.
 struct KvRun {
   int64_t keyWidth = 0, valueWidth = 0; ///< heads * width of a head
   std::vector<uint16_t> keys, values;   ///< [positions][width]
+  std::vector<float> wideKeys,
+      wideValues; ///< the same before rounding, only where the format is F32
 
   int64_t positions() const { return keyWidth ? static_cast<int64_t>(keys.size()) / keyWidth : 0; }
+  float keyAt(int64_t i) const {
+    return wideKeys.empty() ? numerics::fromBf16(keys[i]) : wideKeys[i];
+  }
+  float valueAt(int64_t i) const {
+    return wideValues.empty() ? numerics::fromBf16(values[i]) : wideValues[i];
+  }
   /// Makes room for `count` positions; new ones hold NaN until they are written.
-  void grow(int64_t count);
+  void grow(int64_t count, CacheFormat format = CacheFormat::Bf16);
 };
 
 /// The whole cache. Sequences are numbers of the caller's choice.
 class KvState {
 public:
+  explicit KvState(CacheFormat format = CacheFormat::Bf16) : format_(format) {}
+  CacheFormat format() const { return format_; }
   KvRun &run(int64_t group, int64_t layer, uint32_t sequence) {
     return runs_[{group, layer, sequence}];
   }
@@ -96,6 +110,7 @@ public:
   const std::map<std::tuple<int64_t, int64_t, uint32_t>, KvRun> &runs() const { return runs_; }
 
 private:
+  CacheFormat format_;
   std::map<std::tuple<int64_t, int64_t, uint32_t>, KvRun> runs_;
 };
 

@@ -37,7 +37,7 @@ ReferenceModel::ReferenceModel(const std::string &directory) {
 }
 
 std::vector<float> ReferenceModel::logits(const std::vector<uint32_t> &ids, int64_t chunk) {
-  auto rows = evaluator_->forwardTokens(ids, chunk);
+  auto rows = evaluator_->forwardTokens(ids, chunk, reference::CacheFormat::F32);
   INFO(rows.status().toString());
   REQUIRE(rows.isOk());
   REQUIRE(rows->rows == static_cast<int64_t>(ids.size()));

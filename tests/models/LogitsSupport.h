@@ -22,7 +22,8 @@ struct ExpectedLogits {
 /// Reads `path`, which holds "logits" (F32) and `idsName` (I32).
 ExpectedLogits readExpectedLogits(const std::string &path, const std::string &idsName);
 
-/// An imported model with an evaluator over its unquantized program.
+/// An imported model with an evaluator over its unquantized program. Its cache rounds nothing, as
+/// the float32 programs that it is compared with.
 class ReferenceModel {
 public:
   explicit ReferenceModel(const std::string &directory);
