@@ -6,7 +6,8 @@
 //   compare
 #include "ir/IngotDialect.h"
 #include "ir/reference/Harness.h"
-#ifdef INGOT_HAVE_IMPORT
+#ifdef INGOT_HAVE_MODELS
+#include "models/ImportModel.h"
 #include "models/import/Checkpoint.h"
 #endif
 #ifdef INGOT_HAVE_PASSES
@@ -55,24 +56,49 @@ cl::list<std::string> entries("entry", cl::cat(category),
 cl::opt<bool> values("values", cl::cat(category), cl::desc("Print the values of all results"));
 cl::opt<std::string> weightsDirectory("weights", cl::cat(category),
                                       cl::desc("Checkpoint directory for the parameters"));
+cl::opt<std::string>
+    importDirectory("import", cl::cat(category),
+                    cl::desc("Checkpoint directory to take program and weights from"));
 
 int fail(const ingot::Status &status) {
   llvm::errs() << "ingot-opt: " << status.toString() << "\n";
   return status.exitCode();
 }
 
-/// The weights of --weights, or none.
-ingot::Result<std::unique_ptr<ingot::WeightSource>> openWeights() {
-  if (weightsDirectory.empty())
-    return std::unique_ptr<ingot::WeightSource>();
-#ifdef INGOT_HAVE_IMPORT
-  INGOT_ASSIGN(std::unique_ptr<ingot::WeightSource> checkpoint,
-               ingot::Checkpoint::open(weightsDirectory));
-  return checkpoint;
+/// A program and, unless seeded ones are wanted, its weights.
+struct Input {
+  OwningOpRef<ModuleOp> module;
+  std::unique_ptr<ingot::WeightSource> weights;
+};
+
+#ifdef INGOT_HAVE_MODELS
+ingot::Result<Input> importInput(MLIRContext &context) {
+  INGOT_ASSIGN(ingot::ImportedModel model, ingot::importModel(importDirectory, {}, context));
+  return Input{std::move(model.module), std::move(model.weights)};
+}
+ingot::Status openWeights(Input &input) {
+  INGOT_ASSIGN(input.weights, ingot::Checkpoint::open(weightsDirectory));
+  return ingot::Status::ok();
+}
 #else
-  return ingot::Status(ingot::ErrorClass::Config, "weights-unsupported",
-                       "this ingot-opt was built without the checkpoint reader");
+ingot::Status noModels() {
+  return {ingot::ErrorClass::Config, "models-missing",
+          "this ingot-opt was built without importers"};
+}
+ingot::Result<Input> importInput(MLIRContext &) { return noModels(); }
+ingot::Status openWeights(Input &) { return noModels(); }
 #endif
+
+ingot::Result<Input> openInput(StringRef file, llvm::SourceMgr &sources, MLIRContext &context) {
+  if (!importDirectory.empty())
+    return importInput(context);
+  Input input;
+  input.module = parseSourceFile<ModuleOp>(file, sources, &context);
+  if (!input.module)
+    return ingot::Status(ingot::ErrorClass::Data, "program-invalid", "see the diagnostics above");
+  if (!weightsDirectory.empty())
+    INGOT_TRY(openWeights(input));
+  return input;
 }
 
 ingot::Status runPipeline(ModuleOp module, llvm::function_ref<LogicalResult(PassManager &)> setup) {
@@ -94,43 +120,47 @@ LogicalResult addComparePipeline(PassManager &passes) {
   return success();
 }
 
-ingot::Status evaluate(ModuleOp module, const ingot::reference::RunOptions &options) {
-  const MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
-  INGOT_TRY(runPipeline(module, [&](PassManager &pm) { return config.setupPassPipeline(pm); }));
-  INGOT_ASSIGN(const auto outputs, ingot::reference::runProgram(module, options));
-  if (!comparePipeline.empty()) {
-    INGOT_TRY(runPipeline(module, addComparePipeline));
-    INGOT_ASSIGN(const auto after, ingot::reference::runProgram(module, options));
-    return ingot::reference::compareOutputs(outputs, after, tolerance, llvm::outs());
-  }
-  ingot::reference::printOutputs(outputs, values, llvm::outs());
-  return ingot::reference::checkExpectations(module, outputs, llvm::outs());
-}
-
-int evaluateMain(StringRef inputFile, DialectRegistry &registry) {
+ingot::Result<ingot::reference::RunOptions> runOptions(const Input &input) {
   ingot::reference::RunOptions options;
   options.seed = seed;
   options.chunk = chunk;
   options.returnAll = !lastOnly;
   options.entries.assign(entries.begin(), entries.end());
+  options.weights = input.weights.get();
   if (!tokens.empty()) {
-    auto sequences = ingot::reference::parseSequences(tokens);
-    if (!sequences)
-      return fail(sequences.status());
-    options.sequences = *std::move(sequences);
+    INGOT_ASSIGN(options.sequences, ingot::reference::parseSequences(tokens));
   }
-  auto weights = openWeights();
-  if (!weights)
-    return fail(weights.status());
-  options.weights = weights->get();
+  return options;
+}
 
+/// Passes of the command line, then what was asked for.
+ingot::Status process(const Input &input) {
+  const MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
+  ModuleOp module = *input.module;
+  INGOT_TRY(runPipeline(module, [&](PassManager &pm) { return config.setupPassPipeline(pm); }));
+  if (!evaluateFlag && comparePipeline.empty()) {
+    module.print(llvm::outs());
+    return ingot::Status::ok();
+  }
+  INGOT_ASSIGN(const auto options, runOptions(input));
+  INGOT_ASSIGN(const auto outputs, ingot::reference::runProgram(module, options));
+  if (comparePipeline.empty()) {
+    ingot::reference::printOutputs(outputs, values, llvm::outs());
+    return ingot::reference::checkExpectations(module, outputs, llvm::outs());
+  }
+  INGOT_TRY(runPipeline(module, addComparePipeline));
+  INGOT_ASSIGN(const auto after, ingot::reference::runProgram(module, options));
+  return ingot::reference::compareOutputs(outputs, after, tolerance, llvm::outs());
+}
+
+int evaluateMain(StringRef inputFile, DialectRegistry &registry) {
   MLIRContext context(registry);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(inputFile, sources, &context);
-  if (!module)
-    return static_cast<int>(ingot::ErrorClass::Data);
-  const ingot::Status status = evaluate(*module, options);
+  auto input = openInput(inputFile, sources, context);
+  if (!input)
+    return fail(input.status());
+  const ingot::Status status = process(*input);
   llvm::outs().flush();
   return status.isOk() ? 0 : fail(status);
 }
@@ -147,7 +177,7 @@ int main(int argc, char **argv) {
 #endif
   const auto [inputFile, outputFile] =
       registerAndParseCLIOptions(argc, argv, "Ingot optimizer and evaluator", registry);
-  if (evaluateFlag || !comparePipeline.empty())
+  if (evaluateFlag || !comparePipeline.empty() || !importDirectory.empty())
     return evaluateMain(inputFile, registry);
   return asMainReturnCode(MlirOptMain(argc, argv, inputFile, outputFile, registry));
 }
