@@ -15,6 +15,10 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "llvm/CodeGen/CodeGenTargetMachineImpl.h"
+#include "llvm/CodeGen/MachineModuleInfo.h"
+#include "llvm/CodeGen/Passes.h"
+#include "llvm/CodeGen/TargetPassConfig.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -109,24 +113,56 @@ bool hasFastMath(llvm::Module &module) {
   return false;
 }
 
-/// Loops are already written in vectors and unrolled where it pays: LLVM only cleans up.
-void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
+/// Loops are already written in vectors, unrolled where it pays, in an order that fits the registers: LLVM only cleans
+/// up. In particular `reassociate` is left out, which would rebuild chains of integer adds into trees that
+/// do not fit.
+constexpr const char *kPipeline =
+    "function(simplifycfg,early-cse<memssa>,instcombine,loop-simplify,lcssa,"
+    "loop-mssa(loop-rotate,licm<allowspeculation>),simplifycfg,early-cse<memssa>,instcombine,adce),"
+    "globaldce";
+
+Status optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager graphs;
   llvm::ModuleAnalysisManager modules;
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  tuning.LoopUnrolling = false;
-  tuning.LoopInterleaving = false;
-  llvm::PassBuilder passes(&machine, tuning);
-  passes.registerModuleAnalyses(modules);
-  passes.registerCGSCCAnalyses(graphs);
-  passes.registerFunctionAnalyses(functions);
-  passes.registerLoopAnalyses(loops);
-  passes.crossRegisterProxies(loops, functions, graphs, modules);
-  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graphs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graphs, modules);
+  llvm::ModulePassManager passes;
+  if (llvm::Error error = builder.parsePassPipeline(passes, kPipeline))
+    return internalError("llvm-pipeline", "-", llvm::toString(std::move(error)));
+  passes.run(module, modules);
+  return Status::ok();
+}
+
+/// TargetMachine::addPassesToEmitFile without the machine combiner: it rebuilds chains of adds into trees, and the
+/// register allocator pays with spills in the inner loop.
+Result<std::string> machineCode(llvm::Module &module, llvm::TargetMachine &generic,
+                                llvm::CodeGenFileType fileType, const std::string &kernel) {
+  auto &machine = static_cast<llvm::CodeGenTargetMachineImpl &>(generic);
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  auto *machineModules = new llvm::MachineModuleInfoWrapperPass(&machine); // owned by passes
+  llvm::TargetPassConfig *config = machine.createPassConfig(passes);
+  config->setDisableVerify(true);
+  config->disablePass(&llvm::MachineCombinerID);
+  passes.add(config);
+  passes.add(machineModules);
+  if (config->addISelPasses())
+    return internalError("kernel-emission-failed", kernel, "no machine code came out");
+  config->addMachinePasses();
+  config->setInitialized();
+  if (machine.addAsmPrinter(passes, stream, nullptr, fileType,
+                            machineModules->getMMI().getContext()))
+    return internalError("kernel-emission-failed", kernel, "no machine code came out");
+  passes.add(llvm::createFreeMachineFunctionPass());
+  passes.run(module);
+  return std::string(bytes.begin(), bytes.end());
 }
 
 std::string textOf(llvm::Module &module) {
@@ -160,22 +196,15 @@ Result<std::string> emitKernel(KernelBuilder &builder, EmitKind kind) {
   module->setTargetTriple(machine->getTargetTriple());
   module->setDataLayout(machine->createDataLayout());
   setFunctionAttributes(*module, builder.isa(), builder.kernelName());
-  optimise(*module, *machine);
+  INGOT_TRY(optimise(*module, *machine));
   if (hasFastMath(*module))
     return internalError("kernel-fast-math", builder.kernelName(), "a fast-math flag in its IR");
   if (kind == EmitKind::LlvmIr)
     return textOf(*module);
 
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  llvm::legacy::PassManager emission;
   const auto fileType = kind == EmitKind::Object ? llvm::CodeGenFileType::ObjectFile
                                                  : llvm::CodeGenFileType::AssemblyFile;
-  if (machine->addPassesToEmitFile(emission, stream, nullptr, fileType))
-    return internalError("kernel-emission-failed", builder.kernelName(),
-                         "no machine code came out");
-  emission.run(*module);
-  return std::string(bytes.begin(), bytes.end());
+  return machineCode(*module, *machine, fileType, builder.kernelName());
 }
 
 } // namespace ingot::cpu

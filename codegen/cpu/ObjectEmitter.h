@@ -1,4 +1,4 @@
-// Kernel -> LLVM IR -> O3 -> object file in memory.
+// Kernel -> LLVM IR -> object file in memory.
 #pragma once
 
 #include "codegen/cpu/KernelBuilder.h"

@@ -68,7 +68,7 @@ private:
     for (int64_t rows = 1; rows <= shape_.tallest; ++rows) {
       const std::string suffix = std::to_string(rows);
       chunkTiles_.push_back(defineChunkTile(b_, shape_, name + "_chunk" + suffix, rows));
-      if (shape_.isQuantized())
+      if (shape_.isQuantized() && rows <= shape_.tallestPacked)
         packedTiles_.push_back(definePackedTile(b_, shape_, name + "_packed" + suffix, rows));
     }
     if (shape_.isQuantized())
@@ -175,7 +175,8 @@ private:
   /// Cuts the rows into as few tiles as possible, of heights that differ by one at most.
   template <typename Arguments>
   void tiles(const Rows &rows, const std::vector<Function> &functions, const Arguments &arguments) {
-    const Val count = (rows.count + (shape_.tallest - 1)) / shape_.tallest;
+    const int64_t tallest = int64_t(functions.size());
+    const Val count = (rows.count + (tallest - 1)) / tallest;
     const Val height = rows.count / count, taller = rows.count % count;
     b_.loop(b_.i64(0), count, 1, {b_.i64(0)}, [&](Val tile, const Vals &carried) -> Vals {
       const Val row = carried[0];

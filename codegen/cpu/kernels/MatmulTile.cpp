@@ -271,6 +271,7 @@ MatmulShape matmulShape(const IsaInfo &isa, const ProgramValue &input, const Pro
   shape.blocksPerGroup = int64_t(layout.blocksPerGroup());
   shape.lanes = nativeLanes(isa);
   shape.tallest = isa.avx512 ? 6 : 4;
+  shape.tallestPacked = isa.avx512 ? 5 : shape.tallest;
   const uint64_t columns = layout.columns;
   if (shape.isQuantized()) {
     shape.rowBytes = int64_t(abi::int8RowBytes(columns));
@@ -286,9 +287,11 @@ MatmulShape matmulShape(const IsaInfo &isa, const ProgramValue &input, const Pro
 int64_t MatmulShape::vectorsPerPass(int64_t rows) const {
   if (lanes == 16)
     return 2;
-  // Of 16 registers: sums and dots (rows x vectors each; bf16 has no dots), weights, a broadcast, masks.
-  const int64_t registers = isQuantized() ? 4 : 8;
-  return rows == 1 ? 4 : registers / rows >= 2 ? 2 : 1;
+  // Of 16 registers: sums and dots (rows x vectors each; bf16 has no dots), weights, a broadcast, masks, and the
+  // scales of a group of several blocks.
+  if (!isQuantized())
+    return rows == 1 ? 4 : 2;
+  return rows > 1 ? 1 : blocksPerGroup == 1 ? 4 : 2;
 }
 
 Function defineChunkTile(KernelBuilder &b, const MatmulShape &shape, std::string_view name,

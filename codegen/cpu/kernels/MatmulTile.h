@@ -22,6 +22,7 @@ struct MatmulShape {
   int64_t metaBytes;      ///< stride of ActGroupMeta rows (int formats)
   bool widened;           ///< bf16 without vdpbf16ps: tiles read rows widened to float32
   int64_t tallest;        ///< rows the registers hold: tiles have 1..tallest
+  int64_t tallestPacked;  ///< the same for tiles of packed panels, which may keep scales too
   uint32_t lanes;         ///< columns per register: 16 or 8
 
   bool isQuantized() const { return format != WeightFormat::Bf16; }
