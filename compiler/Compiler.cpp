@@ -6,8 +6,10 @@
 #include "compiler/WeightPacker.h"
 #include "ir/ParamSpec.h"
 #include "models/ImportModel.h"
+#include "passes/Passes.h"
 #include "passes/plan/BuildPlan.h"
-#include "passes/support/Program.h"
+#include "passes/plan/LaunchStats.h"
+#include "passes/support/FusionReport.h"
 #include "runtime/artifact/RandomWeights.h"
 #include "runtime/base/Format.h"
 #include "runtime/base/Hash.h"
@@ -40,6 +42,8 @@ public:
 private:
   Status importStage();
   Status passStages();
+  Status checkPassOptions();
+  uint32_t launches(); ///< of a step of the first entry
   Status planStage();
   Status codegenStage();
   Status checkFusions();
@@ -81,8 +85,7 @@ Status Compilation::dump(const std::string &stage) {
     return Status::ok();
   std::error_code error;
   std::filesystem::create_directories(options_.dumpIr, error);
-  const std::string path =
-      options_.dumpIr + "/" + format("%02d-", dumped_++) + stage + ".mlir";
+  const std::string path = options_.dumpIr + "/" + format("%02d-", dumped_++) + stage + ".mlir";
   std::string text;
   llvm::raw_string_ostream stream(text);
   model_.module->print(stream);
@@ -116,9 +119,40 @@ Status Compilation::runPasses(const PipelineStage &stage) {
   return dump(stage.name);
 }
 
+/// Rejects names of fusions that do not exist and pipelines that do not parse.
+Status Compilation::checkPassOptions() {
+  const std::vector<std::string> names = fusionNames();
+  for (const std::string &name : options_.disabledFusions)
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      const auto nearest = nearestName(name, names);
+      return Status(ErrorClass::Usage, "fusion-unknown",
+                    "--disable-fusion " + name + ": there is no such fusion" +
+                        (nearest ? "; did you mean " + *nearest + "?" : std::string()));
+    }
+  if (options_.passPipeline.empty())
+    return Status::ok();
+  registerIngotPasses();
+  PassManager manager(&context_);
+  std::string problem;
+  llvm::raw_string_ostream stream(problem);
+  if (failed(parsePassPipeline(options_.passPipeline, manager, stream)))
+    return Status(ErrorClass::Usage, "pass-pipeline", "--pass-pipeline: " + problem);
+  return Status::ok();
+}
+
+uint32_t Compilation::launches() {
+  const auto entries = entriesOf(*model_.module);
+  return entries.empty() ? 0 : computeLaunchStats(entries.front()).launches;
+}
+
 Status Compilation::passStages() {
-  for (const PipelineStage &stage : pipelineStages(options_))
+  INGOT_TRY(checkPassOptions());
+  for (const PipelineStage &stage : pipelineStages(options_)) {
+    if (stage.name == "merge") // quantized, nothing merged or fused yet
+      report_.launchesUnfused = launches();
     INGOT_TRY(runPasses(stage));
+  }
+  report_.launchesFused = launches();
   return Status::ok();
 }
 
@@ -133,8 +167,7 @@ Status Compilation::planStage() {
                   format("--max-context %u, but %s was made for %lld positions; give at most that",
                          options_.maxContext, model_.info.name.c_str(),
                          static_cast<long long>(modelContext)));
-  plan.maxContext =
-      options_.maxContext ? options_.maxContext : static_cast<uint32_t>(modelContext);
+  plan.maxContext = options_.maxContext ? options_.maxContext : static_cast<uint32_t>(modelContext);
   INGOT_ASSIGN(plan_, buildPlan(*model_.module, plan));
   return Status::ok();
 }
@@ -196,9 +229,9 @@ Status Compilation::fillParameters(artifact::Manifest &manifest) {
     generator.stream = i;
     generator.scale =
         1.0f / std::sqrt(static_cast<float>(std::max<uint64_t>(1, param.shape.back())));
-    INGOT_ASSIGN(const WeightLayout layout, WeightLayout::make(param.format, param.layout,
-                                                               param.shape, param.group,
-                                                               param.interleave));
+    INGOT_ASSIGN(
+        const WeightLayout layout,
+        WeightLayout::make(param.format, param.layout, param.shape, param.group, param.interleave));
     generator.firstMibHash = randomFirstMibHash(layout, generator);
     param.generator = generator;
   }
@@ -227,7 +260,8 @@ Status Compilation::fillManifest() {
   manifest.modelName = model_.info.name;
   manifest.architecture = model_.info.architecture;
   manifest.generation = generationDefaults(model_);
-  manifest.fusions = fusionCounts(*model_.module);
+  for (const FusionTally &tally : readFusions(*model_.module))
+    manifest.fusions.push_back({tally.name, tally.fired, tally.missed, tally.reason});
   for (auto &[key, value] : model_.provenance)
     manifest.provenance.push_back({key, value});
   if (model_.tokenizer) {

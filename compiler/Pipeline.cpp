@@ -2,6 +2,8 @@
 
 #include "passes/Passes.h"
 
+#include "mlir/Pass/PassRegistry.h"
+
 #include <algorithm>
 
 using namespace mlir;
@@ -26,8 +28,8 @@ std::string overrideText(const std::string &text) {
 void buildQuantize(OpPassManager &manager, const CompileOptions &options) {
   QuantizeWeightsPassOptions weights;
   const WeightScheme quantizedHead{"int8", 32};
-  const WeightScheme head = options.head.value_or(
-      options.linear.format == "bf16" ? options.linear : quantizedHead);
+  const WeightScheme head =
+      options.head.value_or(options.linear.format == "bf16" ? options.linear : quantizedHead);
   weights.linear = schemeText(options.linear);
   weights.head = schemeText(head);
   weights.embedding = schemeText(options.embedding.value_or(head));
@@ -40,11 +42,49 @@ void buildQuantize(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createQuantizeActivationsPass(activations));
 }
 
-void buildNumerics(OpPassManager &manager) {
-  // The twin before the line, so that both entries are signed; the line before anything that
-  // depends on the batch.
+/// Whether the fusion `name` ("swiglu", ...) is to run.
+bool wants(const CompileOptions &options, const std::string &name) {
+  const std::vector<std::string> &off = options.disabledFusions;
+  return options.fuse && std::find(off.begin(), off.end(), name) == off.end();
+}
+
+template <typename PassOptions, typename Create>
+void addFusion(OpPassManager &manager, const CompileOptions &options, const char *name,
+               Create create) {
+  PassOptions policy;
+  policy.enable = wants(options, name);
+  manager.addPass(create(policy));
+}
+
+#define INGOT_ADD_FUSION(PASS, NAME)                                                               \
+  addFusion<PASS##PassOptions>(manager, options, NAME,                                             \
+                               [](PASS##PassOptions o) { return create##PASS##Pass(o); })
+
+/// Horizontal merges: behind quantization, whose choices they compare; before the line, although
+/// one output column stays one chain and no bit changes.
+void buildMerges(OpPassManager &manager, const CompileOptions &options) {
+  INGOT_ADD_FUSION(MergeQkv, "merge-qkv");
+  INGOT_ADD_FUSION(MergeGateUp, "merge-gate-up");
+}
+
+/// The line: from here on bits are fixed. Nothing above depends on the batch.
+void buildNumerics(OpPassManager &manager) { manager.addPass(createFixNumericsPass()); }
+
+void buildFusions(OpPassManager &manager, const CompileOptions &options) {
+  // Before fuse-norm, which takes the selection along.
+  INGOT_ADD_FUSION(HoistSelectRows, "hoist-select-rows");
+  // Epilogues before fuse-norm: a sum in an epilogue is cheaper than one in the norm.
+  INGOT_ADD_FUSION(FuseSwiglu, "fuse-swiglu");
+  INGOT_ADD_FUSION(FuseResidualAdd, "fuse-residual-add");
+  // What is left between projections.
+  INGOT_ADD_FUSION(FuseNorm, "fuse-norm");
+  INGOT_ADD_FUSION(FuseRopeKv, "fuse-rope-kv");
+}
+
+/// The twin is a clone: behind the other fusions, or each would be counted twice.
+void buildGreedy(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createAddGreedyTwinPass());
-  manager.addPass(createFixNumericsPass());
+  INGOT_ADD_FUSION(FuseHeadArgmax, "fuse-head-argmax");
 }
 
 void buildPlanning(OpPassManager &manager, const CompileOptions &options) {
@@ -57,14 +97,28 @@ void buildPlanning(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createVerifyNumericsPass());
 }
 
+/// --pass-pipeline: the user's passes in place of the fusions. A mistake is caught when parsing.
+void buildUserPipeline(OpPassManager &manager, const CompileOptions &options) {
+  (void)parsePassPipeline(options.passPipeline, manager);
+}
+
 } // namespace
 
-std::vector<std::string> fusionNames() { return {}; }
+std::vector<std::string> fusionNames() {
+  return {"merge-qkv",         "merge-gate-up", "hoist-select-rows", "fuse-swiglu",
+          "fuse-residual-add", "fuse-norm",     "fuse-rope-kv",      "fuse-head-argmax"};
+}
 
 std::vector<PipelineStage> pipelineStages(const CompileOptions &options) {
   std::vector<PipelineStage> stages;
   stages.push_back({"quantize", [&](OpPassManager &m) { buildQuantize(m, options); }});
+  stages.push_back({"merge", [&](OpPassManager &m) { buildMerges(m, options); }});
   stages.push_back({"numerics", [](OpPassManager &m) { buildNumerics(m); }});
+  if (options.passPipeline.empty())
+    stages.push_back({"fuse", [&](OpPassManager &m) { buildFusions(m, options); }});
+  else
+    stages.push_back({"fuse", [&](OpPassManager &m) { buildUserPipeline(m, options); }});
+  stages.push_back({"greedy", [&](OpPassManager &m) { buildGreedy(m, options); }});
   stages.push_back({"plan", [&](OpPassManager &m) { buildPlanning(m, options); }});
   return stages;
 }

@@ -90,7 +90,7 @@ static Status writeImages(ContainerWriter &writer, ArtifactInput &input) {
   return Status::ok();
 }
 
-static Status writeParam(ContainerWriter &writer, const ParamSource &source, uint32_t index,
+static Status writeParam(ContainerWriter &writer, const ParamPacker &source, uint32_t index,
                          const Param &param) {
   INGOT_TRY(writer.alignWithin(kParamAlign));
   const uint64_t begin = writer.segmentOffset();

@@ -17,7 +17,7 @@ namespace ingot {
 using ByteSink = std::function<Status(std::span<const uint8_t>)>;
 /// Writes the packed bytes of parameter `index` into the sink, in order and completely
 /// (data.bytes).
-using ParamSource = std::function<Status(uint32_t index, const ByteSink &sink)>;
+using ParamPacker = std::function<Status(uint32_t index, const ByteSink &sink)>;
 
 struct ImageInput {
   std::string target, level;         ///< "cpu", "x86-64-v3"
@@ -33,7 +33,7 @@ struct ArtifactInput {
   artifact::Manifest manifest;
   std::vector<ImageInput> images;
   std::vector<uint8_t> tokenizer; ///< empty = none
-  ParamSource paramBytes;         ///< called in order for parameters without a generator
+  ParamPacker paramBytes;         ///< called in order for parameters without a generator
 };
 
 struct WrittenArtifact {
