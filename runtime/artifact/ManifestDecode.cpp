@@ -30,7 +30,7 @@ private:
 
   template <typename T>
   std::vector<T> numbers(const flatbuffers::Vector<T> *from, const char *field) {
-    if (!from || !take(from->size(), sizeof(T)))
+    if (!from || from->size() == 0 || !take(from->size(), sizeof(T)))
       return {};
     if (reinterpret_cast<uintptr_t>(from->Data()) % sizeof(T) != 0) {
       fail(field, "is not aligned to its element size");

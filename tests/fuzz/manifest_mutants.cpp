@@ -57,7 +57,7 @@ uint64_t interesting(Dice &dice) {
 }
 
 void overwrite(std::vector<uint8_t> &bytes, uint64_t at, const void *data, size_t count) {
-  if (at + count <= bytes.size())
+  if (count > 0 && at + count <= bytes.size())
     std::memcpy(bytes.data() + at, data, count);
 }
 
