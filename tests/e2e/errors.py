@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Bad input: a clear error with an id and an exit code, nothing half written, no crash."""
+import json
+import os
+import shutil
+import struct
+import sys
+
+import harness
+
+
+def safetensors(tensors, header_length=None):
+    """A safetensors file from {name: (dtype, shape, bytes)}; a wrong header length on request."""
+    header, data = {}, b""
+    for name, (dtype, shape, payload) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape,
+                        "data_offsets": [len(data), len(data) + len(payload)]}
+        data += payload
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", header_length or len(text)) + text + data
+
+
+def read_tensors(path):
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + length])
+    body = data[8 + length:]
+    return {name: (t["dtype"], t["shape"], body[t["data_offsets"][0]:t["data_offsets"][1]])
+            for name, t in header.items() if name != "__metadata__"}
+
+
+class Cases:
+    """Each method damages a copy of a good checkpoint; expectations stand beside it."""
+
+    def __init__(self, test):
+        self.test = test
+
+    def expect(self, what, code, words, *flags, config=None, tensors=None, raw=None):
+        model = self.test.dir / "bad"
+        shutil.rmtree(model, ignore_errors=True)
+        shutil.copytree(harness.GOLDENS / "llama3-scaled", model)
+        if config:
+            values = json.loads((model / "config.json").read_text())
+            values.update(config)
+            (model / "config.json").write_text(json.dumps(values))
+        weights = model / "model.safetensors"
+        if tensors:
+            changed = read_tensors(weights)
+            tensors(changed)
+            weights.write_bytes(safetensors(changed))
+        if raw is not None:
+            weights.write_bytes(raw)
+        out = self.test.dir / "bad.ingot"
+        done = self.test.tool("ingotc", model, "-o", out, "--target", "cpu:x86-64-v3", *flags)
+        self.test.check(done.returncode == code and "error[" in done.stderr,
+                        f"{what}: exit {done.returncode}, expected {code}: {done.stderr.strip()}")
+        for word in words:
+            self.test.check(word in done.stderr, f"{what}: no '{word}' in: {done.stderr.strip()}")
+        self.test.check(not out.exists(), f"{what}: left a file behind")
+
+    def checkpoints(self):
+        norm = "model.norm.weight"
+
+        def drop(t):
+            del t[norm]
+
+        def reshape(t):
+            t[norm] = (t[norm][0], [len(t[norm][2]) // 4, 2], t[norm][2])
+
+        def poison(t):
+            dtype, shape, payload = t[norm]
+            t[norm] = (dtype, shape, b"\xc0\x7f" + payload[2:])
+
+        def retype(t):
+            t[norm] = ("I16", t[norm][1], t[norm][2])
+
+        self.expect("missing tensor", 65, [norm], tensors=drop)
+        self.expect("wrong shape", 65, [norm], tensors=reshape)
+        self.expect("NaN", 65, [norm], tensors=poison)
+        self.expect("wrong type", 65, [norm], tensors=retype)
+        self.expect("huge header", 65, ["model.safetensors"],
+                    raw=struct.pack("<Q", 2**64 - 1) + b"{}")
+        self.expect("empty weights", 65, ["model.safetensors"], raw=b"")
+
+    def configs(self):
+        self.expect("unknown architecture", 78, ["NopeForCausalLM", "LlamaForCausalLM"],
+                    config={"architectures": ["NopeForCausalLM"]})
+        self.expect("zero heads", 65, ["num_attention_heads"], config={"num_attention_heads": 0})
+        self.expect("zero KV heads", 65, ["num_key_value_heads"], config={"num_key_value_heads": 0})
+        self.expect("rope scaling", 78, ["yarn"],
+                    config={"rope_scaling": {"rope_type": "yarn", "factor": 2.0}})
+        self.expect("vocabulary", 65, ["embed_tokens"], config={"vocab_size": 999})
+
+    def options(self):
+        self.expect("unknown flag", 64, ["--quant"], "--quont", "int4")
+        self.expect("unknown fusion", 64, ["fuse-swiglu"], "--disable-fusion", "fuse-swglu")
+        self.expect("context", 64, ["--max-context"], "--max-context", "100000000")
+        self.expect("unknown level", 64, ["x86-64-v3"], "--target", "cpu:x86-64-v9")
+
+
+def outputs(test):
+    good = harness.GOLDENS / "llama3-scaled"
+    for path, code in ((test.dir, 73), (test.dir / "no" / "such" / "x.ingot", 73)):
+        done = test.tool("ingotc", good, "-o", path, "--target", "cpu:x86-64-v3")
+        test.check(done.returncode == code, f"output {path}: exit {done.returncode}")
+    if os.path.exists("/dev/full"):
+        done = test.tool("ingotc", good, "-o", "/dev/full", "--target", "cpu:x86-64-v3")
+        test.check(done.returncode in (73, 74), f"/dev/full: exit {done.returncode}")
+
+
+def prompts(test):
+    artifact = test.compile(harness.MODEL, "model.ingot", "--quant", "int8")
+    cases = [("empty prompt", ["-p", ""], 64), ("long prompt", ["-p", "fox " * 5000], 64),
+             ("invalid UTF-8", ["-f", test.dir / "latin1.txt"], 65),
+             ("missing file", ["-f", test.dir / "absent.txt"], 66),
+             ("temperature", ["-p", "a", "--temp", "-1"], 64), ("no prompt", [], 64)]
+    (test.dir / "latin1.txt").write_bytes(b"caf\xe9 au lait")
+    for what, flags, code in cases:
+        done = test.tool("ingot", "run", artifact, "-n", "4", *flags)
+        test.check(done.returncode in (code, 64, 65) and "error[" in done.stderr,
+                   f"{what}: exit {done.returncode}: {done.stderr.strip()}")
+    done = test.tool("ingot", "rum", artifact)
+    test.check(done.returncode == 64 and "run" in done.stderr, "unknown subcommand")
+    done = test.tool("ingot", "run", test.dir / "absent.ingot", "-p", "a")
+    test.check(done.returncode == 66, f"missing artifact: exit {done.returncode}")
+
+
+def main():
+    test = harness.Harness(sys.argv[1])
+    cases = Cases(test)
+    cases.checkpoints()
+    cases.configs()
+    cases.options()
+    outputs(test)
+    prompts(test)
+    test.finish()
+
+
+if __name__ == "__main__":
+    main()
