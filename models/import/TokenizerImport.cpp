@@ -21,7 +21,8 @@ Result<std::string> readOptional(const std::string &path) {
   return readTextFile(path, kMaxFileBytes);
 }
 
-/// The id of the token that tokenizer_config.json names under `name`: a text or an added-token object.
+/// The id of the token that tokenizer_config.json names under `name`: a text or an added-token
+/// object.
 std::optional<uint32_t> namedToken(const Json &config, const char *name,
                                    const TokenizerData &data) {
   const Json &value = member(config, name);
@@ -38,8 +39,8 @@ std::optional<uint32_t> namedToken(const Json &config, const char *name,
   return std::nullopt;
 }
 
-/// Special tokens by name. The post-processor of tokenizer.json decides what stands around a text; where
-/// it has none, add_bos_token and add_eos_token do.
+/// Special tokens by name. The post-processor of tokenizer.json decides what stands around a text;
+/// where it has none, add_bos_token and add_eos_token do.
 Status applyConfig(const Json &config, bool hasTemplate, TokenizerData &data) {
   constexpr const char *kConfig = "tokenizer_config.json";
   data.bosId = namedToken(config, "bos_token", data);
@@ -100,9 +101,10 @@ Status decideFamily(bool byteLevelSplit, const DecoderTraits &traits, TokenizerD
   if (traits.byteLevel || traits.spaceMarks)
     return Status::ok();
   if (data.tokenBytes.find(kSpaceMark) != std::string::npos)
-    return Status(ErrorClass::Config, "tokenizer-decoder-unsupported",
-                  "tokenizer.json: the vocabulary has the space mark U+2581 but the decoder keeps it; "
-                  "Ingot needs a decoder that replaces it");
+    return Status(
+        ErrorClass::Config, "tokenizer-decoder-unsupported",
+        "tokenizer.json: the vocabulary has the space mark U+2581 but the decoder keeps it; "
+        "Ingot needs a decoder that replaces it");
   return Status::ok();
 }
 
@@ -116,7 +118,8 @@ Result<Json> parseOptional(const std::string &text, const char *file) {
 
 Result<ImportedTokenizer> importTokenizer(const TokenizerFiles &files) {
   INGOT_ASSIGN(const Json root, parseJson(files.tokenizerJson, "tokenizer.json"));
-  INGOT_ASSIGN(const Json config, parseOptional(files.tokenizerConfigJson, "tokenizer_config.json"));
+  INGOT_ASSIGN(const Json config,
+               parseOptional(files.tokenizerConfigJson, "tokenizer_config.json"));
   INGOT_ASSIGN(const Json generation,
                parseOptional(files.generationConfigJson, "generation_config.json"));
   ImportedTokenizer out;

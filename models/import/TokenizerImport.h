@@ -14,13 +14,15 @@ struct TokenizerFiles {
   std::string tokenizerJson = {};        ///< tokenizer.json
   std::string tokenizerConfigJson = {};  ///< tokenizer_config.json
   std::string generationConfigJson = {}; ///< generation_config.json
-  std::string chatTemplateJinja = {};    ///< chat_template.jinja, before the one of tokenizer_config.json
+  std::string chatTemplateJinja =
+      {}; ///< chat_template.jinja, before the one of tokenizer_config.json
 };
 
 struct ImportedTokenizer {
   TokenizerData data;
-  std::string chatTemplate;      ///< Jinja source; empty = none
-  std::vector<uint32_t> stopIds; ///< eos ids of generation_config.json, else the tokenizer's; ascending
+  std::string chatTemplate; ///< Jinja source; empty = none
+  std::vector<uint32_t>
+      stopIds; ///< eos ids of generation_config.json, else the tokenizer's; ascending
 };
 
 /// Reads the files of a checkpoint directory. Ids: "tokenizer-missing" and those below.

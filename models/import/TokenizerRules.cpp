@@ -114,12 +114,12 @@ Status importSplit(const Json &component, TokenizerData &data) {
 }
 
 Status importByteLevel(const Json &component, TokenizerData &data) {
-  INGOT_ASSIGN(const bool prefix,
-               boolField(component, "add_prefix_space", true, "pre_tokenizer"));
+  INGOT_ASSIGN(const bool prefix, boolField(component, "add_prefix_space", true, "pre_tokenizer"));
   INGOT_ASSIGN(const bool regex, boolField(component, "use_regex", true, "pre_tokenizer"));
   if (prefix && !data.preTokenizer.splits.empty())
     return unsupported("tokenizer-pretokenizer-unsupported",
-                       "add_prefix_space of a ByteLevel after other splits", "it only as the first");
+                       "add_prefix_space of a ByteLevel after other splits",
+                       "it only as the first");
   data.preTokenizer.addPrefixSpace = prefix;
   if (regex)
     data.preTokenizer.splits.push_back(SplitKind::Gpt2);
@@ -131,8 +131,8 @@ Status importMetaspace(const Json &component, TokenizerData &data) {
   PreTokenizer &pre = data.preTokenizer;
   INGOT_ASSIGN(const std::string mark, textField(component, "replacement", "", "pre_tokenizer"));
   INGOT_ASSIGN(const bool legacy, boolField(component, "add_prefix_space", true, "pre_tokenizer"));
-  INGOT_ASSIGN(const std::string scheme,
-               textField(component, "prepend_scheme", legacy ? "always" : "never", "pre_tokenizer"));
+  INGOT_ASSIGN(const std::string scheme, textField(component, "prepend_scheme",
+                                                   legacy ? "always" : "never", "pre_tokenizer"));
   INGOT_ASSIGN(const bool split, boolField(component, "split", true, "pre_tokenizer"));
   if (mark != kSpaceMark || !pre.splits.empty() ||
       (scheme != "always" && scheme != "first" && scheme != "never"))
@@ -169,8 +169,8 @@ Status importPreTokenizerPart(const Json &component, TokenizerData &data) {
 
 // ---- decoder -----------------------------------------------------------------------------------
 
-constexpr const char *kKnownDecoders =
-    "ByteLevel; Metaspace; Replace of U+2581 by a space, ByteFallback, Fuse and Strip in this order";
+constexpr const char *kKnownDecoders = "ByteLevel; Metaspace; Replace of U+2581 by a space, "
+                                       "ByteFallback, Fuse and Strip in this order";
 
 Status importDecoderStep(const Json &component, TokenizerData &data, DecoderTraits &traits) {
   const std::string type = typeOf(component);
@@ -216,11 +216,12 @@ Status importTemplateItem(const Json &item, const Json &specials, bool &afterTex
   }
   const Json &name = member(member(item, "SpecialToken"), "id");
   if (!name.is_string())
-    return malformedField("tokenizer.json: post_processor.single[]", "a Sequence or a SpecialToken");
+    return malformedField("tokenizer.json: post_processor.single[]",
+                          "a Sequence or a SpecialToken");
   const Json &ids = member(member(specials, name.get<std::string>().c_str()), "ids");
   if (!ids.is_array() || ids.empty())
-    return malformedField("tokenizer.json: post_processor.special_tokens", "a table with the ids of " +
-                                                                               name.dump());
+    return malformedField("tokenizer.json: post_processor.special_tokens",
+                          "a table with the ids of " + name.dump());
   for (const Json &value : ids) {
     INGOT_ASSIGN(const uint32_t id, tokenId(value, "tokenizer.json: post_processor ids"));
     (afterText ? data.suffixIds : data.prefixIds).push_back(id);
@@ -233,7 +234,8 @@ Status importTemplate(const Json &component, TokenizerData &data) {
   for (const Json &item : member(component, "single"))
     INGOT_TRY(importTemplateItem(item, member(component, "special_tokens"), afterText, data));
   if (!afterText)
-    return malformedField("tokenizer.json: post_processor.single", "a template with the sequence A");
+    return malformedField("tokenizer.json: post_processor.single",
+                          "a template with the sequence A");
   return Status::ok();
 }
 

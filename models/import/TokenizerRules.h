@@ -16,8 +16,8 @@ struct DecoderTraits {
 
 /// Ids: "tokenizer-normalizer-unsupported".
 Status importNormalizer(const Json &normalizer, TokenizerData &data);
-/// Sets `byteLevel` when a ByteLevel component is there. Ids: "tokenizer-split-unsupported" (names the
-/// pattern and the known ones), "tokenizer-pretokenizer-unsupported".
+/// Sets `byteLevel` when a ByteLevel component is there. Ids: "tokenizer-split-unsupported" (names
+/// the pattern and the known ones), "tokenizer-pretokenizer-unsupported".
 Status importPreTokenizer(const Json &preTokenizer, TokenizerData &data, bool &byteLevel);
 /// Ids: "tokenizer-decoder-unsupported".
 Status importDecoder(const Json &decoder, TokenizerData &data, DecoderTraits &traits);

@@ -46,7 +46,10 @@ bool bytesOfAlphabet(std::string_view text, std::string &bytes) {
 /// "<0xNN>" gives NN, anything else -1.
 int byteOfFallback(std::string_view text) {
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
   };
   if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>' || digit(text[3]) < 0 ||
       digit(text[4]) < 0)
@@ -183,7 +186,8 @@ Status readAdded(const Json &list, const Json &extra, std::map<uint32_t, AddedEn
   for (auto it = extra.begin(); it != extra.end(); ++it) {
     const std::string where = "tokenizer_config.json: added_tokens_decoder[\"" + it.key() + "\"]";
     const std::string &digits = it.key();
-    if (digits.empty() || digits.size() > 7 || digits.find_first_not_of("0123456789") != digits.npos)
+    if (digits.empty() || digits.size() > 7 ||
+        digits.find_first_not_of("0123456789") != digits.npos)
       return malformedField(where, "named by a token id");
     const Json id = std::stoul(digits);
     INGOT_ASSIGN(const uint32_t checked, tokenId(id, where));

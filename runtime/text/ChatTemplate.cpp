@@ -17,12 +17,14 @@ namespace {
 /// Texts that come from outside are checked once, here; everything inside relies on UTF-8.
 Status checkTexts(const jinja::Value &value, uint32_t depth) {
   if (depth > jinja::kMaxValueDepth)
-    return Status(ErrorClass::Data, "template-limit", "the variables of the chat template nest too deeply");
+    return Status(ErrorClass::Data, "template-limit",
+                  "the variables of the chat template nest too deeply");
   if (value.isString()) {
     const size_t at = findInvalidUtf8(value.asString());
     if (at != std::string::npos)
       return Status(ErrorClass::Data, "invalid-utf8",
-                    format("a text for the chat template is not UTF-8 at byte %zu of %zu", at, value.asString().size()));
+                    format("a text for the chat template is not UTF-8 at byte %zu of %zu", at,
+                           value.asString().size()));
   }
   if (value.isList())
     for (const jinja::Value &item : value.items())
@@ -60,7 +62,8 @@ Result<std::string> ChatTemplate::render(std::span<const ChatMessage> messages,
                          options);
 }
 
-Result<std::string> ChatTemplate::renderVariables(const jinja::Value &variables, const ChatOptions &options) const {
+Result<std::string> ChatTemplate::renderVariables(const jinja::Value &variables,
+                                                  const ChatOptions &options) const {
   INGOT_TRY(checkTexts(variables, 0));
   return jinja::Interpreter(options.limits, options.now).render(tree_->block, variables);
 }

@@ -33,8 +33,8 @@ struct ChatOptions {
   jinja::Limits limits = {};
 };
 
-/// An immutable, parsed template; rendering may run on any thread. Templates are untrusted: they cannot
-/// reach anything but their variables, and stop at the limits.
+/// An immutable, parsed template; rendering may run on any thread. Templates are untrusted: they
+/// cannot reach anything but their variables, and stop at the limits.
 class ChatTemplate {
 public:
   /// Ids: "template-syntax", "template-unsupported".
@@ -42,14 +42,17 @@ public:
 
   /// Ids: "template-raised" (the template itself refuses the messages), "template-undefined",
   /// "template-type", "template-unsupported", "template-limit", "invalid-utf8".
-  Result<std::string> render(std::span<const ChatMessage> messages, const ChatOptions &options = {}) const;
-  Result<std::string> render(std::initializer_list<ChatMessage> messages, const ChatOptions &options = {}) const {
+  Result<std::string> render(std::span<const ChatMessage> messages,
+                             const ChatOptions &options = {}) const;
+  Result<std::string> render(std::initializer_list<ChatMessage> messages,
+                             const ChatOptions &options = {}) const {
     return render(std::span(messages.begin(), messages.size()), options);
   }
 
-  /// With any variables (messages, tools, documents, ...): the entries of the dict are the names that the
-  /// template sees; of `options` only `now` and `limits` count.
-  Result<std::string> renderVariables(const jinja::Value &variables, const ChatOptions &options = {}) const;
+  /// With any variables (messages, tools, documents, ...): the entries of the dict are the names
+  /// that the template sees; of `options` only `now` and `limits` count.
+  Result<std::string> renderVariables(const jinja::Value &variables,
+                                      const ChatOptions &options = {}) const;
 
 private:
   struct Tree;

@@ -81,8 +81,9 @@ void Merger::merge(const std::vector<uint32_t> &symbols, std::vector<uint32_t> &
     const uint32_t left = static_cast<uint32_t>(top);
     if (list_[left].id == kEnd || list_[left].next == kEnd)
       continue;
-    // The pair may have changed since it was queued. An entry counts as current while the pair there
-    // makes the same token, even by another merge: the rule of the Hugging Face implementation.
+    // The pair may have changed since it was queued. An entry counts as current while the pair
+    // there makes the same token, even by another merge: the rule of the Hugging Face
+    // implementation.
     const uint32_t current = table_.rank(list_[left].id, list_[list_[left].next].id);
     if (current == MergeTable::kNone ||
         table_.result(current) != table_.result(static_cast<uint32_t>(top >> 32)))

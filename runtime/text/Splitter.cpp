@@ -43,7 +43,8 @@ private:
   std::string_view text_;
 };
 
-/// End of 's 't 're 've 'm 'll 'd at `at`, or `at`. Ignoring case also takes U+017F, which folds to s.
+/// End of 's 't 're 've 'm 'll 'd at `at`, or `at`. Ignoring case also takes U+017F, which folds to
+/// s.
 size_t matchContraction(const Scanner &s, size_t at, bool ignoreCase) {
   if (s.byteAt(at) != '\'' || s.atEnd(at + 1))
     return at;
@@ -170,12 +171,14 @@ size_t matchRule(SplitKind rule, const Scanner &s, size_t at) {
 }
 
 /// Matches become pieces, and so does what lies between them.
-void splitPiece(std::string_view text, TextPiece piece, SplitKind rule, std::vector<TextPiece> &out) {
+void splitPiece(std::string_view text, TextPiece piece, SplitKind rule,
+                std::vector<TextPiece> &out) {
   const Scanner scanner(text.substr(piece.begin, piece.end - piece.begin));
   size_t from = 0;
   const auto emit = [&](size_t to) {
     if (to > from)
-      out.push_back({piece.begin + static_cast<uint32_t>(from), piece.begin + static_cast<uint32_t>(to)});
+      out.push_back(
+          {piece.begin + static_cast<uint32_t>(from), piece.begin + static_cast<uint32_t>(to)});
     from = to;
   };
   for (size_t at = 0; !scanner.atEnd(at);) {

@@ -16,8 +16,8 @@ struct TextPiece {
   uint32_t end;
 };
 
-/// Applies `rules` in order. `text` is valid UTF-8 and shorter than 4 GiB; the pieces cover it without
-/// gaps and are never empty.
+/// Applies `rules` in order. `text` is valid UTF-8 and shorter than 4 GiB; the pieces cover it
+/// without gaps and are never empty.
 std::vector<TextPiece> splitText(std::string_view text, const std::vector<SplitKind> &rules);
 
 } // namespace ingot

@@ -44,9 +44,9 @@ public:
   const TokenizerData data;
   MergeTable merges;
   TokenMap tokens;
-  AddedTokens rawAdded;        ///< looked for in the text as given
-  AddedTokens normalizedAdded; ///< looked for in the normalized text
-  AddedTokens allAdded;        ///< by their own text
+  AddedTokens rawAdded;              ///< looked for in the text as given
+  AddedTokens normalizedAdded;       ///< looked for in the normalized text
+  AddedTokens allAdded;              ///< by their own text
   std::array<uint32_t, 256> byteIds; ///< the token of one byte, or kNone
   std::vector<bool> special;         ///< [vocab]
 
@@ -104,8 +104,8 @@ public:
       if (segment.isToken)
         out_.push_back(segment.id);
       else
-        INGOT_TRY(encodeRaw(text.substr(segment.begin, segment.end - segment.begin),
-                            segment.begin == 0));
+        INGOT_TRY(
+            encodeRaw(text.substr(segment.begin, segment.end - segment.begin), segment.begin == 0));
     }
     return Status::ok();
   }
@@ -120,9 +120,9 @@ private:
       if (segment.isToken)
         out_.push_back(segment.id);
       else
-        INGOT_TRY(
-            encodeNormal(std::string_view(normal).substr(segment.begin, segment.end - segment.begin),
-                         first && segment.begin == 0));
+        INGOT_TRY(encodeNormal(
+            std::string_view(normal).substr(segment.begin, segment.end - segment.begin),
+            first && segment.begin == 0));
     }
     return Status::ok();
   }
@@ -137,8 +137,8 @@ private:
     }
     if (pre.metaspace) {
       changed = markSpaces(text);
-      const bool prepend = pre.prepend == MarkPrepend::Always ||
-                           (pre.prepend == MarkPrepend::First && first);
+      const bool prepend =
+          pre.prepend == MarkPrepend::Always || (pre.prepend == MarkPrepend::First && first);
       if (prepend && !changed.starts_with(kSpaceMark))
         changed.insert(0, kSpaceMark);
       text = changed;

@@ -33,18 +33,22 @@ class Tokenizer {
 public:
   /// Checks `data` completely and builds the tables. Ids: "tokenizer-invalid".
   static Result<Tokenizer> create(TokenizerData data);
-  /// The Tokenizer segment of an artifact. Any bytes are safe. Id: "tokenizer-corrupt", or create's.
+  /// The Tokenizer segment of an artifact. Any bytes are safe. Id: "tokenizer-corrupt", or
+  /// create's.
   static Result<Tokenizer> load(std::span<const uint8_t> blob);
 
   /// Text that is not UTF-8 is refused ("invalid-utf8", with the byte offset). Characters that the
-  /// vocabulary cannot express become the unknown token, or "text-not-encodable" where there is none.
+  /// vocabulary cannot express become the unknown token, or "text-not-encodable" where there is
+  /// none.
   Result<std::vector<uint32_t>> encode(std::string_view text, EncodeOptions options = {}) const;
 
-  /// Always UTF-8: each longest ill-formed run of bytes becomes one U+FFFD. Unknown ids leave no text.
+  /// Always UTF-8: each longest ill-formed run of bytes becomes one U+FFFD. Unknown ids leave no
+  /// text.
   std::string decode(std::span<const uint32_t> ids, DecodeOptions options = {}) const;
 
   uint32_t vocabSize() const;
-  /// The bytes a token stands for (a space mark where the vocabulary writes one); empty beyond the end.
+  /// The bytes a token stands for (a space mark where the vocabulary writes one); empty beyond the
+  /// end.
   std::string_view tokenBytes(uint32_t id) const;
   /// The token with exactly these bytes; added tokens first.
   std::optional<uint32_t> tokenToId(std::string_view bytes) const;

@@ -27,16 +27,16 @@ Status checkVocabulary(const TokenizerData &data) {
   for (uint32_t id = 0; id < count; ++id) {
     const uint32_t end = data.tokenEnds[id];
     if (end < begin || end > data.tokenBytes.size() || end - begin > kMaxTokenBytes)
-      return invalid(format("token %u lies at bytes %u to %u of %zu", id, begin, end,
-                            data.tokenBytes.size()));
+      return invalid(
+          format("token %u lies at bytes %u to %u of %zu", id, begin, end, data.tokenBytes.size()));
     const uint32_t size = end - begin;
     const TokenKind kind = data.tokenKinds[id];
     if (kind > TokenKind::Unused)
       return invalid(format("token %u has kind %u", id, static_cast<unsigned>(kind)));
     if ((kind == TokenKind::Byte && size != 1) || (kind == TokenKind::Unused && size != 0) ||
         (kind == TokenKind::Normal && size == 0))
-      return invalid(format("token %u of kind %u has %u bytes", id, static_cast<unsigned>(kind),
-                            size));
+      return invalid(
+          format("token %u of kind %u has %u bytes", id, static_cast<unsigned>(kind), size));
     begin = end;
   }
   return Status::ok();

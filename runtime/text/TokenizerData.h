@@ -1,5 +1,6 @@
-// What a tokenizer is, as plain data: the importer fills it, the artifact's Tokenizer segment stores
-// it (TokenizerFormat.h), Tokenizer runs it. Ids are indices into the vocabulary [vocabSize].
+// What a tokenizer is, as plain data: the importer fills it, the artifact's Tokenizer segment
+// stores it (TokenizerFormat.h), Tokenizer runs it. Ids are indices into the vocabulary
+// [vocabSize].
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@ namespace ingot {
 /// How text becomes the first symbols of byte pair merging.
 enum class TokenizerFamily : uint8_t {
   ByteLevel = 0, ///< every byte is a symbol (GPT-2, Llama 3, Qwen)
-  SpaceMark = 1, ///< every character is a symbol, a space is written U+2581 (Llama 2, SentencePiece)
+  SpaceMark =
+      1, ///< every character is a symbol, a space is written U+2581 (Llama 2, SentencePiece)
 };
 
 /// What a token stands for and who may produce it.
@@ -37,16 +39,24 @@ struct TokenMerge {
 /// A token that is looked for in the text before anything else is done to it.
 struct AddedToken {
   uint32_t id = 0;
-  bool special = false;    ///< control token: hidden by decode, not parsed with parseSpecial = false
+  bool special = false; ///< control token: hidden by decode, not parsed with parseSpecial = false
   bool normalized = false; ///< looked for in the normalized text, in its own normalized form
   bool lstrip = false;     ///< also takes the white space before it
   bool rstrip = false;     ///< also takes the white space after it
   bool singleWord = false; ///< only where no word character touches it
 };
 
-enum class NormalizerKind : uint8_t { Nfc = 0, Nfd = 1, Nfkc = 2, Nfkd = 3, Prepend = 4, Replace = 5 };
+enum class NormalizerKind : uint8_t {
+  Nfc = 0,
+  Nfd = 1,
+  Nfkc = 2,
+  Nfkd = 3,
+  Prepend = 4,
+  Replace = 5
+};
 
-/// One step over the whole text. Prepend uses `content` (on texts that are not empty), Replace both.
+/// One step over the whole text. Prepend uses `content` (on texts that are not empty), Replace
+/// both.
 struct NormalizerStep {
   NormalizerKind kind = NormalizerKind::Nfc;
   std::string pattern;

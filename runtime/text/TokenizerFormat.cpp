@@ -165,15 +165,15 @@ std::vector<uint8_t> serializeTokenizer(const TokenizerData &data) {
   const auto splitRules = builder.CreateVector(splits);
   const auto prefixIds = builder.CreateVector(data.prefixIds);
   const auto suffixIds = builder.CreateVector(data.suffixIds);
-  builder.Finish(
-      fb::CreateTokenizerSegment(
-          builder, kFormat, static_cast<uint8_t>(data.family), tokenBytes, lengths, kinds, merges,
-          addedIds, addedFlags, normalizer, splitRules, data.preTokenizer.addPrefixSpace,
-          data.preTokenizer.metaspace, static_cast<uint8_t>(data.preTokenizer.prepend),
-          data.ignoreMerges, data.byteFallback, data.fuseUnknown,
-          static_cast<uint8_t>(data.leadingSpace), prefixIds, suffixIds, packId(data.unknownId),
-          packId(data.bosId), packId(data.eosId), packId(data.padId)),
-      fb::TokenizerSegmentIdentifier());
+  builder.Finish(fb::CreateTokenizerSegment(
+                     builder, kFormat, static_cast<uint8_t>(data.family), tokenBytes, lengths,
+                     kinds, merges, addedIds, addedFlags, normalizer, splitRules,
+                     data.preTokenizer.addPrefixSpace, data.preTokenizer.metaspace,
+                     static_cast<uint8_t>(data.preTokenizer.prepend), data.ignoreMerges,
+                     data.byteFallback, data.fuseUnknown, static_cast<uint8_t>(data.leadingSpace),
+                     prefixIds, suffixIds, packId(data.unknownId), packId(data.bosId),
+                     packId(data.eosId), packId(data.padId)),
+                 fb::TokenizerSegmentIdentifier());
   return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
 }
 

@@ -64,7 +64,7 @@ bool isAscii(std::string_view text) {
 utf8proc_option_t formOptions(NormalizerKind kind) {
   int options = UTF8PROC_STABLE;
   options |= kind == NormalizerKind::Nfc || kind == NormalizerKind::Nfkc ? UTF8PROC_COMPOSE
-                                                                        : UTF8PROC_DECOMPOSE;
+                                                                         : UTF8PROC_DECOMPOSE;
   if (kind == NormalizerKind::Nfkc || kind == NormalizerKind::Nfkd)
     options |= UTF8PROC_COMPAT;
   return static_cast<utf8proc_option_t>(options);
@@ -117,10 +117,11 @@ bool isWordChar(uint32_t codePoint) {
 
 Result<std::string> normalizeText(std::string_view text, const std::vector<NormalizerStep> &steps) {
   if (text.size() > kMaxTextBytes)
-    return Status(ErrorClass::Data, "text-too-long",
-                  format("the text has %zu bytes, a tokenizer takes at most %zu at once; give it in "
-                         "parts",
-                         text.size(), kMaxTextBytes));
+    return Status(
+        ErrorClass::Data, "text-too-long",
+        format("the text has %zu bytes, a tokenizer takes at most %zu at once; give it in "
+               "parts",
+               text.size(), kMaxTextBytes));
   std::string out(text);
   for (const NormalizerStep &step : steps) {
     if (step.kind == NormalizerKind::Prepend) {
@@ -132,10 +133,11 @@ Result<std::string> normalizeText(std::string_view text, const std::vector<Norma
       INGOT_ASSIGN(out, unicodeForm(std::move(out), step.kind));
     }
     if (out.size() / kMaxExpansion > text.size() + 1 || out.size() > 4 * kMaxTextBytes)
-      return Status(ErrorClass::Data, "normalizer-expansion",
-                    format("the tokenizer's normalizer makes %zu bytes out of %zu; at most %zu times "
-                           "as many and %zu in all are possible",
-                           out.size(), text.size(), kMaxExpansion, 4 * kMaxTextBytes));
+      return Status(
+          ErrorClass::Data, "normalizer-expansion",
+          format("the tokenizer's normalizer makes %zu bytes out of %zu; at most %zu times "
+                 "as many and %zu in all are possible",
+                 out.size(), text.size(), kMaxExpansion, 4 * kMaxTextBytes));
   }
   return out;
 }

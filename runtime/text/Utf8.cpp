@@ -7,7 +7,8 @@ namespace {
 constexpr std::string_view kReplacement = "\xef\xbf\xbd"; // U+FFFD
 
 /// Length of the character a lead byte opens and the allowed range of its second byte; length 0 for
-/// bytes that open nothing (Unicode, table 3-7: no overlong forms, no surrogates, nothing above 10FFFF).
+/// bytes that open nothing (Unicode, table 3-7: no overlong forms, no surrogates, nothing above
+/// 10FFFF).
 struct Lead {
   uint32_t bytes;
   uint8_t low;

@@ -16,7 +16,9 @@ struct CodePoint {
 
 /// The code point at text[at]; `text` must be valid UTF-8 and `at` the start of a character.
 inline CodePoint decodeUtf8(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(text[at + i])); };
+  const auto byte = [&](size_t i) {
+    return static_cast<uint32_t>(static_cast<uint8_t>(text[at + i]));
+  };
   const uint32_t lead = byte(0);
   if (lead < 0x80)
     return {lead, 1};
@@ -24,7 +26,9 @@ inline CodePoint decodeUtf8(std::string_view text, size_t at) {
     return {(lead & 0x1fu) << 6 | (byte(1) & 0x3fu), 2};
   if (lead < 0xf0)
     return {(lead & 0x0fu) << 12 | (byte(1) & 0x3fu) << 6 | (byte(2) & 0x3fu), 3};
-  return {(lead & 0x07u) << 18 | (byte(1) & 0x3fu) << 12 | (byte(2) & 0x3fu) << 6 | (byte(3) & 0x3fu), 4};
+  return {(lead & 0x07u) << 18 | (byte(1) & 0x3fu) << 12 | (byte(2) & 0x3fu) << 6 |
+              (byte(3) & 0x3fu),
+          4};
 }
 
 /// Appends a Unicode scalar value.

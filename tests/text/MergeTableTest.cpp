@@ -9,7 +9,8 @@ using namespace ingot;
 namespace {
 
 /// The definition: again and again the lowest rank, the leftmost of equals.
-std::vector<uint32_t> mergePlainly(const std::vector<TokenMerge> &merges, std::vector<uint32_t> ids) {
+std::vector<uint32_t> mergePlainly(const std::vector<TokenMerge> &merges,
+                                   std::vector<uint32_t> ids) {
   for (size_t rank = 0; rank < merges.size();) {
     bool merged = false;
     for (size_t i = 0; i + 1 < ids.size() && !merged; ++i)
@@ -31,7 +32,8 @@ TEST_CASE("merging by heap equals merging by definition") {
     std::vector<TokenMerge> merges; // tokens 0..3 are symbols, each merge makes the next token
     MergeTable table;
     for (uint32_t i = 0; i < 12; ++i) {
-      merges.push_back({static_cast<uint32_t>(random() % (4 + i)), static_cast<uint32_t>(random() % (4 + i)), 4 + i});
+      merges.push_back({static_cast<uint32_t>(random() % (4 + i)),
+                        static_cast<uint32_t>(random() % (4 + i)), 4 + i});
       if (table.build(merges) != MergeTable::kNone)
         merges.pop_back();
     }

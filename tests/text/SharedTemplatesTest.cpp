@@ -11,7 +11,8 @@ TEST_CASE("published chat templates render as in Jinja") {
   const auto folder = sharedData("data/tokenizers");
   if (!folder)
     return;
-  const nlohmann::ordered_json cases = nlohmann::ordered_json::parse(readFile(*folder + "/chat_templates/cases.json"));
+  const nlohmann::ordered_json cases =
+      nlohmann::ordered_json::parse(readFile(*folder + "/chat_templates/cases.json"));
   ChatOptions options;
   options.now = std::tm{};
   options.now->tm_year = 124;
@@ -24,11 +25,13 @@ TEST_CASE("published chat templates render as in Jinja") {
   for (const auto &entry : cases["templates"]) {
     const std::string name = entry["template"];
     INFO(name);
-    if (!sharedData("data/tokenizers/" + (name.ends_with(".jinja") ? "chat_templates/" + name : name)))
+    if (!sharedData("data/tokenizers/" +
+                    (name.ends_with(".jinja") ? "chat_templates/" + name : name)))
       continue;
     const bool isConfig = name.ends_with("tokenizer_config.json");
-    const std::string source = isConfig ? readJson(*folder + "/" + name)["chat_template"].get<std::string>()
-                                        : readFile(*folder + "/chat_templates/" + name);
+    const std::string source =
+        isConfig ? readJson(*folder + "/" + name)["chat_template"].get<std::string>()
+                 : readFile(*folder + "/chat_templates/" + name);
     const auto chat = ChatTemplate::parse(source);
     INFO(chat.status().toString());
     CHECK(chat.isOk());

@@ -32,8 +32,8 @@ void checkCase(const Tokenizer &tokenizer, const nlohmann::json &entry) {
   CHECK(*ids == entry["ids"].get<std::vector<uint32_t>>());
 }
 
-/// Makers of the vectors beyond `cases` did not look for normalized special tokens as Hugging Face does
-/// (in normalized form); their texts with such tokens say nothing.
+/// Makers of the vectors beyond `cases` did not look for normalized special tokens as Hugging Face
+/// does (in normalized form); their texts with such tokens say nothing.
 bool hasNormalizedToken(const Tokenizer &tokenizer, const std::string &text) {
   for (const AddedToken &token : tokenizer.data().added)
     if (token.normalized && text.find(tokenizer.data().token(token.id)) != text.npos)
@@ -65,9 +65,9 @@ TEST_CASE("ids of published tokenizers") {
   const auto root = sharedData("data");
   if (!root)
     return;
-  const std::string name = GENERATE(as<std::string>(), "gpt-2", "phi-2", "starcoder", "deepseek-coder",
-                                    "llama-3", "qwen2.5", "llama-2", "phi-3", "mistral-7b-v0.2",
-                                    "mistral-v3", "minicpm3");
+  const std::string name =
+      GENERATE(as<std::string>(), "gpt-2", "phi-2", "starcoder", "deepseek-coder", "llama-3",
+               "qwen2.5", "llama-2", "phi-3", "mistral-7b-v0.2", "mistral-v3", "minicpm3");
   const std::string folder = *root + "/tokenizers/" + name;
   INFO(name);
   const Tokenizer tokenizer = importShared(folder);

@@ -51,8 +51,9 @@ TEST_CASE("rules apply one after the other") {
 
 TEST_CASE("pieces cover every text without gaps") {
   std::mt19937 random(5);
-  const char *parts[] = {"a", "Z", "'s", "'", " ", "  ", "\n", "\r", "\t", "1", "23", ".", "\u00e9",
-                         "\u0301", "\u3000", "\u65e5", "\U0001f680", "\u2581", "\u017f", "\u0663"};
+  const char *parts[] = {"a",      "Z",      "'s",         "'",      " ",      "  ",     "\n",
+                         "\r",     "\t",     "1",          "23",     ".",      "\u00e9", "\u0301",
+                         "\u3000", "\u65e5", "\U0001f680", "\u2581", "\u017f", "\u0663"};
   for (int round = 0; round < 500; ++round) {
     std::string text;
     for (uint32_t i = 0; i < 20; ++i)

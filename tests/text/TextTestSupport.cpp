@@ -10,7 +10,9 @@
 
 namespace ingot::test {
 
-std::string textData(const std::string &name) { return std::string(INGOT_TEST_DATA "/text/") + name; }
+std::string textData(const std::string &name) {
+  return std::string(INGOT_TEST_DATA "/text/") + name;
+}
 
 std::string readFile(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
@@ -21,7 +23,8 @@ std::string readFile(const std::string &path) {
 
 void writeFile(const std::string &path, const std::vector<uint8_t> &bytes) {
   std::ofstream out(path, std::ios::binary);
-  out.write(reinterpret_cast<const char *>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  out.write(reinterpret_cast<const char *>(bytes.data()),
+            static_cast<std::streamsize>(bytes.size()));
   INFO(path);
   REQUIRE(out.good());
 }

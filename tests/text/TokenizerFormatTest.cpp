@@ -16,7 +16,9 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-Bytes goldenBlob(const std::string &name) { return bytesOf(readFile(textData(name) + "/tokenizer.bin")); }
+Bytes goldenBlob(const std::string &name) {
+  return bytesOf(readFile(textData(name) + "/tokenizer.bin"));
+}
 
 TokenizerData goldenData(const std::string &name) {
   auto data = parseTokenizer(goldenBlob(name));
@@ -33,7 +35,8 @@ void useTokenizer(const Bytes &blob, int &loaded, int &refused) {
     return;
   }
   ++loaded;
-  const auto ids = tokenizer->encode("The smith's  1850 \xc3\x96""fen\n<|end|> caf\xc3\xa9 <strip> word.");
+  const auto ids = tokenizer->encode("The smith's  1850 \xc3\x96"
+                                     "fen\n<|end|> caf\xc3\xa9 <strip> word.");
   if (ids.isOk())
     CHECK(findInvalidUtf8(tokenizer->decode(*ids, {.skipSpecial = false})) == std::string::npos);
 }
@@ -49,7 +52,8 @@ void mutate(Bytes &blob, std::mt19937 &random) {
     break;
   case 2: // a 32-bit field: small, large or near the size
     for (size_t i = 0; i < 4 && (at & ~size_t{3}) + i < blob.size(); ++i)
-      blob[(at & ~size_t{3}) + i] = random() % 2 ? 0xff : static_cast<uint8_t>(blob.size() >> 8 * i);
+      blob[(at & ~size_t{3}) + i] =
+          random() % 2 ? 0xff : static_cast<uint8_t>(blob.size() >> 8 * i);
     break;
   case 3:
     blob.resize(at);
@@ -134,24 +138,35 @@ TEST_CASE("inconsistent data is refused with its place") {
   checkInvalid("llama3", "token 5 lies", [](TokenizerData &d) { d.tokenEnds[5] = 0; });
   checkInvalid("llama3", "lies at", [](TokenizerData &d) { d.tokenEnds.back() += 1; });
   checkInvalid("llama3", "has kind 9", [](TokenizerData &d) { d.tokenKinds[3] = TokenKind(9); });
-  checkInvalid("llama3", "token 3 of kind 3", [](TokenizerData &d) { d.tokenKinds[3] = TokenKind::Unused; });
+  checkInvalid("llama3", "token 3 of kind 3",
+               [](TokenizerData &d) { d.tokenKinds[3] = TokenKind::Unused; });
   checkInvalid("llama3", "merge 2", [](TokenizerData &d) { d.merges[2].left = 1u << 30; });
-  checkInvalid("llama3", "(merge 2)", [](TokenizerData &d) { d.merges[2].result = d.merges[3].result; });
-  checkInvalid("llama3", "repeats the pair", [](TokenizerData &d) { d.merges.push_back(d.merges[0]); });
-  checkInvalid("llama3", "repeats the text", [](TokenizerData &d) { d.appendToken("a", TokenKind::Normal); });
-  checkInvalid("llama3", "added token", [](TokenizerData &d) { std::swap(d.added[0], d.added[1]); });
-  checkInvalid("llama3", "added token", [](TokenizerData &d) { d.added.back().id = d.vocabSize(); });
+  checkInvalid("llama3", "(merge 2)",
+               [](TokenizerData &d) { d.merges[2].result = d.merges[3].result; });
+  checkInvalid("llama3", "repeats the pair",
+               [](TokenizerData &d) { d.merges.push_back(d.merges[0]); });
+  checkInvalid("llama3", "repeats the text",
+               [](TokenizerData &d) { d.appendToken("a", TokenKind::Normal); });
+  checkInvalid("llama3", "added token",
+               [](TokenizerData &d) { std::swap(d.added[0], d.added[1]); });
+  checkInvalid("llama3", "added token",
+               [](TokenizerData &d) { d.added.back().id = d.vocabSize(); });
   checkInvalid("llama3", "not UTF-8", [](TokenizerData &d) {
     d.appendToken("\xff", TokenKind::Added);
     d.added.push_back({.id = d.vocabSize() - 1});
   });
-  checkInvalid("llama3", "split rule 77", [](TokenizerData &d) { d.preTokenizer.splits[0] = SplitKind(77); });
-  checkInvalid("llama3", "out of its range", [](TokenizerData &d) { d.family = TokenizerFamily(2); });
-  checkInvalid("llama3", "beside the text", [](TokenizerData &d) { d.prefixIds = {d.vocabSize()}; });
+  checkInvalid("llama3", "split rule 77",
+               [](TokenizerData &d) { d.preTokenizer.splits[0] = SplitKind(77); });
+  checkInvalid("llama3", "out of its range",
+               [](TokenizerData &d) { d.family = TokenizerFamily(2); });
+  checkInvalid("llama3", "beside the text",
+               [](TokenizerData &d) { d.prefixIds = {d.vocabSize()}; });
   checkInvalid("llama3", "65 ids in front", [](TokenizerData &d) { d.prefixIds.assign(65, 0); });
   checkInvalid("llama3", "special id", [](TokenizerData &d) { d.eosId = d.vocabSize(); });
-  checkInvalid("llama2", "normalizer step 1", [](TokenizerData &d) { d.normalizer[1].pattern.clear(); });
-  checkInvalid("llama2", "normalizer step 0", [](TokenizerData &d) { d.normalizer[0].content.assign(65, 'x'); });
+  checkInvalid("llama2", "normalizer step 1",
+               [](TokenizerData &d) { d.normalizer[1].pattern.clear(); });
+  checkInvalid("llama2", "normalizer step 0",
+               [](TokenizerData &d) { d.normalizer[0].content.assign(65, 'x'); });
 }
 
 TEST_CASE("a normalizer that blows texts up is stopped") {

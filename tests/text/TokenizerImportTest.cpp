@@ -88,14 +88,16 @@ TEST_CASE("what Ingot does not know is refused by name") {
                "tokenizer-model-unsupported", "</w>");
   checkRefused(statusAfter("llama3", [](auto &j) { j["normalizer"] = {{"type", "Lowercase"}}; }),
                "tokenizer-normalizer-unsupported", "Lowercase");
-  checkRefused(statusAfter("llama3", [](auto &j) { j["pre_tokenizer"] = {{"type", "Whitespace"}}; }),
-               "tokenizer-pretokenizer-unsupported", "Whitespace");
+  checkRefused(
+      statusAfter("llama3", [](auto &j) { j["pre_tokenizer"] = {{"type", "Whitespace"}}; }),
+      "tokenizer-pretokenizer-unsupported", "Whitespace");
   checkRefused(statusAfter("llama3", [](auto &j) { j["decoder"] = {{"type", "WordPiece"}}; }),
                "tokenizer-decoder-unsupported", "WordPiece");
   checkRefused(statusAfter("llama3", [](auto &j) { j["decoder"] = nullptr; }),
                "tokenizer-decoder-unsupported", "no decoder");
-  checkRefused(statusAfter("llama3", [](auto &j) { j["post_processor"] = {{"type", "BertProcessing"}}; }),
-               "tokenizer-postprocessor-unsupported", "BertProcessing");
+  checkRefused(
+      statusAfter("llama3", [](auto &j) { j["post_processor"] = {{"type", "BertProcessing"}}; }),
+      "tokenizer-postprocessor-unsupported", "BertProcessing");
   checkRefused(statusAfter("llama2", [](auto &j) { j["decoder"] = {{"type", "Fuse"}}; }),
                "tokenizer-decoder-unsupported", "U+2581");
   checkRefused(statusAfter("llama2", [](auto &j) { j["decoder"] = {{"type", "ByteLevel"}}; }),
@@ -117,8 +119,9 @@ TEST_CASE("damaged files name the place") {
                "tokenizer-malformed", "added_tokens[1].lstrip");
   checkRefused(statusAfter("llama3", [](auto &j) { j["added_tokens"][1].erase("id"); }),
                "tokenizer-malformed", "added_tokens[1].id");
-  checkRefused(statusAfter("llama2", [](auto &j) { j["post_processor"]["special_tokens"].clear(); }),
-               "tokenizer-malformed", "post_processor.special_tokens");
+  checkRefused(
+      statusAfter("llama2", [](auto &j) { j["post_processor"]["special_tokens"].clear(); }),
+      "tokenizer-malformed", "post_processor.special_tokens");
   checkRefused(statusAfter("llama2", [](auto &j) { j.erase("model"); }),
                "tokenizer-model-unsupported", "type");
   checkRefused(importTokenizer(TokenizerFiles{.tokenizerJson = "[1, {"}).status(), "json-invalid",

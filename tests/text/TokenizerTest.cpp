@@ -31,7 +31,8 @@ Ids encode(const Tokenizer &tokenizer, const std::string &text, bool special, bo
 } // namespace
 
 TEST_CASE("ids and texts are those of Hugging Face") {
-  const std::string name = GENERATE(from_range(std::begin(kTinyTokenizers), std::end(kTinyTokenizers)));
+  const std::string name =
+      GENERATE(from_range(std::begin(kTinyTokenizers), std::end(kTinyTokenizers)));
   const Tokenizer tokenizer = loadTiny(name);
   for (const auto &entry : readJson(textData(name) + "/cases.json")) {
     const std::string text = entry["text"];
@@ -71,13 +72,14 @@ TEST_CASE("text that is not UTF-8 is refused with its offset") {
     const auto ids = tokenizer.encode(text);
     REQUIRE_FALSE(ids.isOk());
     CHECK(ids.status().id() == "invalid-utf8");
-    CHECK(ids.status().message().find(std::string("offset ") + offset + " of") != std::string::npos);
+    CHECK(ids.status().message().find(std::string("offset ") + offset + " of") !=
+          std::string::npos);
   };
   checkOffset("\xff", "0");
   checkOffset("ab\xc3", "2");
-  checkOffset("ab\xc3\xa9\xed\xa0\x80", "4");  // a surrogate
-  checkOffset("a\xf4\x90\x80\x80", "1");       // above U+10FFFF
-  checkOffset("a\xc0\xafz", "1");              // overlong
+  checkOffset("ab\xc3\xa9\xed\xa0\x80", "4"); // a surrogate
+  checkOffset("a\xf4\x90\x80\x80", "1");      // above U+10FFFF
+  checkOffset("a\xc0\xafz", "1");             // overlong
   checkOffset("\xe2\x82z", "0");
 }
 

@@ -56,7 +56,7 @@ struct Expr {
 /// Where an assignment goes: a name, a member of a namespace, or several of these.
 struct Target {
   std::string name;
-  std::string member = {}; ///< of the namespace `name`; empty for a plain name
+  std::string member = {};        ///< of the namespace `name`; empty for a plain name
   std::vector<Target> parts = {}; ///< unpacking; name is empty
 };
 

@@ -82,9 +82,10 @@ Value Interpreter::evaluateName(const Expr &expr, const Scope &scope) {
     return *value;
   if (Value function = findFunction(context_, expr.name); !function.isUndefined())
     return function;
-  const std::string hint = expr.name == "strftime_now"
-                               ? "'strftime_now' is undefined: no date was given for the template to write"
-                               : "'" + expr.name + "' is undefined";
+  const std::string hint =
+      expr.name == "strftime_now"
+          ? "'strftime_now' is undefined: no date was given for the template to write"
+          : "'" + expr.name + "' is undefined";
   return Undefined{std::make_shared<const std::string>(hint)};
 }
 
@@ -139,7 +140,8 @@ Value Interpreter::evaluateConditional(const Expr &expr, Scope &scope) {
     return evaluate(*expr.operands[1], scope);
   if (expr.operands[2])
     return evaluate(*expr.operands[2], scope);
-  return Undefined{std::make_shared<const std::string>("the inline if-expression evaluated to false and has no else")};
+  return Undefined{std::make_shared<const std::string>(
+      "the inline if-expression evaluated to false and has no else")};
 }
 
 Arguments Interpreter::evaluateArguments(const Expr &expr, Scope &scope) {
@@ -180,11 +182,14 @@ Value Interpreter::evaluateCall(const Expr &expr, Scope &scope, const MacroDef *
 
 bool Interpreter::bindParameters(const MacroDef &macro, const Arguments &arguments, Scope &scope) {
   if (arguments.positional.size() > macro.parameters.size())
-    context_.typeError(format("macro '%s' takes not more than %zu argument(s)", macro.name.c_str(), macro.parameters.size()));
+    context_.typeError(format("macro '%s' takes not more than %zu argument(s)", macro.name.c_str(),
+                              macro.parameters.size()));
   for (const auto &entry : arguments.named)
-    if (std::none_of(macro.parameters.begin(), macro.parameters.end(),
-                     [&](const MacroParameter &parameter) { return parameter.name == entry.first; }))
-      context_.typeError("macro '" + macro.name + "' takes no keyword argument '" + entry.first + "'");
+    if (std::none_of(
+            macro.parameters.begin(), macro.parameters.end(),
+            [&](const MacroParameter &parameter) { return parameter.name == entry.first; }))
+      context_.typeError("macro '" + macro.name + "' takes no keyword argument '" + entry.first +
+                         "'");
   for (size_t i = 0; i < macro.parameters.size() && !context_.failed(); ++i) {
     const MacroParameter &parameter = macro.parameters[i];
     if (const Value *given = arguments.find(i, parameter.name))
@@ -192,23 +197,21 @@ bool Interpreter::bindParameters(const MacroDef &macro, const Arguments &argumen
     else if (parameter.standard)
       scope.set(parameter.name, evaluate(*parameter.standard, scope));
     else
-      scope.set(parameter.name,
-                Undefined{std::make_shared<const std::string>("parameter '" + parameter.name + "' was not provided")});
+      scope.set(parameter.name, Undefined{std::make_shared<const std::string>(
+                                    "parameter '" + parameter.name + "' was not provided")});
   }
   return !context_.failed();
 }
 
-Value Interpreter::callMacro(const MacroDef &macro, const Arguments &arguments, const MacroDef *caller, Scope *outer) {
+Value Interpreter::callMacro(const MacroDef &macro, const Arguments &arguments,
+                             const MacroDef *caller, Scope *outer) {
   const LevelGuard guard(*this);
   Scope scope{.outer = outer};
   if (caller)
     scope.set("caller", Value(caller));
   if (!bindParameters(macro, arguments, scope))
     return Value();
-  const uint32_t loops = std::exchange(loopLevel_, 0);
-  std::string text = capture(macro.body, scope);
-  loopLevel_ = loops;
-  return context_.checked(std::move(text));
+  return context_.checked(capture(macro.body, scope));
 }
 
 Value Interpreter::evaluateChain(const Expr &expr, const Value &input, Scope &scope) {

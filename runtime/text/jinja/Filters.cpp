@@ -17,7 +17,8 @@ using Filter = Value (*)(Context &, const Value &, const Arguments &);
 Value undefinedOr(Context &context, const Value &input, const char *filter) {
   if (input.isUndefined())
     return context.undefinedError(input);
-  return context.typeError(std::string("the filter ") + filter + " does not work on " + input.typeName());
+  return context.typeError(std::string("the filter ") + filter + " does not work on " +
+                           input.typeName());
 }
 
 /// Whether names and counts of the arguments are those of the filter.
@@ -89,11 +90,13 @@ Value filterReplace(Context &context, const Value &input, const Arguments &argum
 Value filterIndent(Context &context, const Value &input, const Arguments &arguments) {
   INGOT_FILTER_ARGUMENTS(3, "width", "first", "blank");
   const Value *width = arguments.find(0, "width");
-  if (width && !width->isString() && (!width->isIntegral() || width->asInt() < 0 || width->asInt() > 1000))
+  if (width && !width->isString() &&
+      (!width->isIntegral() || width->asInt() < 0 || width->asInt() > 1000))
     return context.typeError("the width of indent is a text or a number from 0 to 1000");
-  const std::string pad = !width            ? "    "
-                          : width->isString() ? width->asString()
-                                              : std::string(static_cast<size_t>(width->asInt()), ' ');
+  const std::string pad = !width ? "    "
+                          : width->isString()
+                              ? width->asString()
+                              : std::string(static_cast<size_t>(width->asInt()), ' ');
   const bool blank = arguments.flag(2, "blank", false);
   std::string out;
   bool firstLine = true;
@@ -110,53 +113,8 @@ Value filterIndent(Context &context, const Value &input, const Arguments &argume
   return out;
 }
 
-/// printf-style formatting of '%' and the filter format: %s %r %d %i %f %x %%, with width and precision.
 Value filterFormat(Context &context, const Value &input, const Arguments &arguments) {
-  const std::string pattern = toText(context, input);
-  std::string out;
-  size_t used = 0;
-  for (size_t i = 0; i < pattern.size() && !context.failed(); ++i) {
-    if (pattern[i] != '%') {
-      out += pattern[i];
-      continue;
-    }
-    size_t end = i + 1;
-    while (end < pattern.size() && std::string_view("-+ 0#.123456789").find(pattern[end]) != std::string_view::npos)
-      ++end;
-    const char kind = end < pattern.size() ? pattern[end] : '\0';
-    const std::string flags = pattern.substr(i + 1, end - i - 1);
-    i = end;
-    if (kind == '%') {
-      out += '%';
-      continue;
-    }
-    if (flags.size() > 6 || used >= arguments.positional.size())
-      return context.typeError(flags.size() > 6 ? "a format is too wide" : "not enough values for the format");
-    const Value &value = arguments.positional[used++];
-    char buffer[1100]; // flags allow a width below 10^6, checked just below
-    const int width = std::atoi(flags.c_str() + flags.find_first_not_of("-+ 0#") * (flags.find_first_not_of("-+ 0#") != flags.npos));
-    if (width > 500 || flags.find('.') != flags.rfind('.'))
-      return context.typeError("a format is too wide");
-    if (kind == 's' || kind == 'r') {
-      const std::string text = kind == 's' ? toText(context, value) : toRepr(context, value);
-      const size_t length = countCharacters(text);
-      const size_t pad = static_cast<size_t>(width) > length && flags.find('.') == flags.npos ? static_cast<size_t>(width) - length : 0;
-      out += flags.starts_with('-') ? text + std::string(pad, ' ') : std::string(pad, ' ') + text;
-      continue;
-    }
-    if ((kind == 'd' || kind == 'i' || kind == 'x' || kind == 'X') && value.isNumber()) {
-      const long long number = value.isIntegral() ? value.asInt() : static_cast<long long>(std::clamp(value.asFloat(), -9e18, 9e18));
-      std::snprintf(buffer, sizeof buffer, ("%" + flags + "ll" + (kind == 'i' ? 'd' : kind)).c_str(), number);
-    } else if ((kind == 'f' || kind == 'e' || kind == 'g') && value.isNumber()) {
-      std::snprintf(buffer, sizeof buffer, ("%" + flags + kind).c_str(), value.asFloat());
-    } else {
-      return context.typeError(std::string("the format %") + kind + " does not fit a value of type " + value.typeName());
-    }
-    out += buffer;
-  }
-  if (used < arguments.positional.size() && !context.failed())
-    return context.typeError("not all values were used by the format");
-  return context.checked(std::move(out));
+  return formatText(context, toText(context, input), arguments.positional);
 }
 
 std::optional<double> parseNumber(std::string_view text) {
@@ -165,14 +123,17 @@ std::optional<double> parseNumber(std::string_view text) {
     text.remove_prefix(1);
   double value = 0;
   const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
-  return end.ec == std::errc() && end.ptr == text.data() + text.size() ? std::optional(value) : std::nullopt;
+  return end.ec == std::errc() && end.ptr == text.data() + text.size() ? std::optional(value)
+                                                                       : std::nullopt;
 }
 
 Value filterInt(Context &context, const Value &input, const Arguments &arguments) {
   INGOT_FILTER_ARGUMENTS(2, "default", "base");
   const Value *fallback = arguments.find(0, "default");
   const Value *baseValue = arguments.find(1, "base");
-  const int base = baseValue && baseValue->isIntegral() ? static_cast<int>(std::clamp<int64_t>(baseValue->asInt(), 2, 36)) : 10;
+  const int base = baseValue && baseValue->isIntegral()
+                       ? static_cast<int>(std::clamp<int64_t>(baseValue->asInt(), 2, 36))
+                       : 10;
   const Value standard = fallback ? *fallback : Value(0);
   if (input.isIntegral())
     return input.asInt();
@@ -220,14 +181,19 @@ Value filterRound(Context &context, const Value &input, const Arguments &argumen
   const Value *method = arguments.find(1, "method");
   if (!input.isNumber() || (precision && !precision->isIntegral()))
     return undefinedOr(context, input, "round");
-  const double scale = std::pow(10.0, precision ? static_cast<double>(std::clamp<int64_t>(precision->asInt(), -15, 15)) : 0.0);
+  const double scale = std::pow(
+      10.0,
+      precision ? static_cast<double>(std::clamp<int64_t>(precision->asInt(), -15, 15)) : 0.0);
   const double scaled = input.asFloat() * scale;
   const std::string how = method ? toText(context, *method) : "common";
-  const double rounded = how == "ceil" ? std::ceil(scaled) : how == "floor" ? std::floor(scaled) : std::nearbyint(scaled);
+  const double rounded = how == "ceil"    ? std::ceil(scaled)
+                         : how == "floor" ? std::floor(scaled)
+                                          : std::nearbyint(scaled);
   return rounded / scale;
 }
 
-/// json.dumps with the arguments of the function that Hugging Face puts in the place of Jinja's filter.
+/// json.dumps with the arguments of the function that Hugging Face puts in the place of Jinja's
+/// filter.
 Value filterToJson(Context &context, const Value &input, const Arguments &arguments) {
   INGOT_FILTER_ARGUMENTS(4, "ensure_ascii", "indent", "separators", "sort_keys");
   JsonStyle style;
@@ -236,11 +202,14 @@ Value filterToJson(Context &context, const Value &input, const Arguments &argume
   if (const Value *indent = arguments.find(1, "indent"); indent && !indent->isNone()) {
     if (!indent->isString() && (!indent->isIntegral() || indent->asInt() > 64))
       return context.typeError("the indent of tojson is a text or a number up to 64");
-    style.indent = indent->isString() ? indent->asString()
-                                      : std::string(static_cast<size_t>(std::max<int64_t>(indent->asInt(), 0)), ' ');
+    style.indent =
+        indent->isString()
+            ? indent->asString()
+            : std::string(static_cast<size_t>(std::max<int64_t>(indent->asInt(), 0)), ' ');
     style.itemSeparator = ",";
   }
-  if (const Value *separators = arguments.find(2, "separators"); separators && !separators->isNone()) {
+  if (const Value *separators = arguments.find(2, "separators");
+      separators && !separators->isNone()) {
     if (!separators->isList() || separators->items().size() != 2)
       return context.typeError("the separators of tojson are two texts");
     style.itemSeparator = toText(context, separators->items()[0]);
@@ -249,7 +218,9 @@ Value filterToJson(Context &context, const Value &input, const Arguments &argume
   return context.checked(toJson(context, input, style));
 }
 
-Value filterLength(Context &context, const Value &input, const Arguments &) { return lengthOf(context, input); }
+Value filterLength(Context &context, const Value &input, const Arguments &) {
+  return lengthOf(context, input);
+}
 
 Value filterAttr(Context &context, const Value &input, const Arguments &arguments) {
   const Value *name = arguments.find(0, "name");
@@ -269,28 +240,31 @@ struct NamedFilter {
 };
 
 constexpr NamedFilter kFilters[] = {
-    {"abs", filterAbs},         {"attr", filterAttr},       {"capitalize", filterCapitalize},
-    {"count", filterLength},    {"d", filterDefault},       {"default", filterDefault},
-    {"e", filterEscape},        {"escape", filterEscape},   {"float", filterFloat},
-    {"format", filterFormat},   {"indent", filterIndent},   {"int", filterInt},
-    {"length", filterLength},   {"lower", filterLower},     {"replace", filterReplace},
-    {"round", filterRound},     {"safe", filterSafe},       {"string", filterString},
-    {"title", filterTitle},     {"tojson", filterToJson},   {"trim", filterTrim},
-    {"upper", filterUpper},     {"wordcount", filterWordCount},
+    {"abs", filterAbs},       {"attr", filterAttr},           {"capitalize", filterCapitalize},
+    {"count", filterLength},  {"d", filterDefault},           {"default", filterDefault},
+    {"e", filterEscape},      {"escape", filterEscape},       {"float", filterFloat},
+    {"format", filterFormat}, {"indent", filterIndent},       {"int", filterInt},
+    {"length", filterLength}, {"lower", filterLower},         {"replace", filterReplace},
+    {"round", filterRound},   {"safe", filterSafe},           {"string", filterString},
+    {"title", filterTitle},   {"tojson", filterToJson},       {"trim", filterTrim},
+    {"upper", filterUpper},   {"wordcount", filterWordCount},
 };
 
 constexpr std::string_view kSequenceFilters[] = {
-    "dictsort", "first", "items",  "join",       "last",   "list",       "map", "max",  "min",
+    "dictsort", "first",      "items",   "join",   "last",       "list", "map", "max",   "min",
     "reject",   "rejectattr", "reverse", "select", "selectattr", "sort", "sum", "unique"};
 
 } // namespace
 
 bool isFilter(std::string_view name) {
-  return std::any_of(std::begin(kFilters), std::end(kFilters), [&](const NamedFilter &f) { return f.name == name; }) ||
-         std::find(std::begin(kSequenceFilters), std::end(kSequenceFilters), name) != std::end(kSequenceFilters);
+  return std::any_of(std::begin(kFilters), std::end(kFilters),
+                     [&](const NamedFilter &f) { return f.name == name; }) ||
+         std::find(std::begin(kSequenceFilters), std::end(kSequenceFilters), name) !=
+             std::end(kSequenceFilters);
 }
 
-Value applyFilter(Context &context, const std::string &name, const Value &input, const Arguments &arguments) {
+Value applyFilter(Context &context, const std::string &name, const Value &input,
+                  const Arguments &arguments) {
   for (const NamedFilter &entry : kFilters)
     if (entry.name == name)
       return entry.filter(context, input, arguments);

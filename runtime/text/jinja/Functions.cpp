@@ -67,11 +67,14 @@ Value callStrftime(Context &context, const Arguments &arguments) {
   if (pattern.empty())
     return "";
   char buffer[512];
-  const size_t size = pattern.size() > 128 ? 0 : std::strftime(buffer, sizeof buffer, pattern.c_str(), &*context.now());
+  const size_t size = pattern.size() > 128
+                          ? 0
+                          : std::strftime(buffer, sizeof buffer, pattern.c_str(), &*context.now());
   if (size == 0)
     return context.typeError("the format of strftime_now() is too long");
   const std::string_view text(buffer, size);
-  return findInvalidUtf8(text) == text.npos ? Value(text) : context.typeError("the date is not UTF-8");
+  return findInvalidUtf8(text) == text.npos ? Value(text)
+                                            : context.typeError("the date is not UTF-8");
 }
 
 } // namespace
@@ -92,9 +95,9 @@ Value callFunction(Context &context, Function function, const Arguments &argumen
   case Function::Dict:
     return context.checked(Value::dict(entriesOf(context, arguments)));
   case Function::RaiseException:
-    return context.fail("template-raised",
-                        arguments.positional.empty() ? "the template raised an exception"
-                                                     : toText(context, arguments.positional[0]));
+    return context.fail("template-raised", arguments.positional.empty()
+                                               ? "the template raised an exception"
+                                               : toText(context, arguments.positional[0]));
   case Function::StrftimeNow:
     return callStrftime(context, arguments);
   }

@@ -45,8 +45,10 @@ Result<std::string> Interpreter::render(const Block &block, const Value &variabl
 void Interpreter::write(const std::string &text, std::string &out) {
   if (!context_.charge(text.size()))
     return;
-  if (text.size() > context_.limits().outputBytes - std::min(out.size(), context_.limits().outputBytes)) {
-    context_.fail("template-limit", format("the output is longer than %zu bytes", context_.limits().outputBytes));
+  if (text.size() >
+      context_.limits().outputBytes - std::min(out.size(), context_.limits().outputBytes)) {
+    context_.fail("template-limit",
+                  format("the output is longer than %zu bytes", context_.limits().outputBytes));
     return;
   }
   out += text;
@@ -145,18 +147,18 @@ std::vector<Value> Interpreter::itemsOf(const Stmt &stmt, Scope &scope) {
 Interpreter::Flow Interpreter::runFor(const Stmt &stmt, Scope &scope, std::string &out) {
   auto loop = std::make_shared<LoopState>();
   loop->items = itemsOf(stmt, scope);
-  loop->depth = ++loopLevel_;
   for (const Value &item : loop->items)
     loop->valueDepth = std::max(loop->valueDepth, item.depth() + 1);
   Flow flow = Flow::Normal;
-  for (; loop->index < loop->items.size() && flow != Flow::Break && !context_.failed(); ++loop->index) {
+  for (; loop->index < loop->items.size() && flow != Flow::Break && !context_.failed();
+       ++loop->index) {
+    context_.charge(32);
     Scope inner{.outer = &scope}; // what an iteration sets ends with it
     inner.set("loop", loop);
     assign(stmt.targets[0], loop->items[loop->index], inner);
     flow = runBlock(stmt.blocks[0], inner, out);
   }
   loop->lastChanged.clear();
-  --loopLevel_;
   if (loop->items.empty() && stmt.blocks.size() > 1 && !context_.failed())
     return runBlock(stmt.blocks[1], scope, out);
   return Flow::Normal;
@@ -193,7 +195,8 @@ void Interpreter::assign(const Target &target, const Value &value, Scope &scope)
   }
   const std::vector<Value> items = iterate(context_, value);
   if (!context_.failed() && items.size() != target.parts.size())
-    context_.typeError(format("%zu values cannot be unpacked into %zu names", items.size(), target.parts.size()));
+    context_.typeError(
+        format("%zu values cannot be unpacked into %zu names", items.size(), target.parts.size()));
   for (size_t i = 0; i < target.parts.size() && !context_.failed(); ++i)
     assign(target.parts[i], items[i], scope);
 }

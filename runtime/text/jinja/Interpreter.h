@@ -54,7 +54,8 @@ private:
   Value evaluateChain(const Expr &expr, const Value &input, Scope &scope);
   std::vector<Value> evaluateAll(const Expr &expr, size_t from, Scope &scope);
   Arguments evaluateArguments(const Expr &expr, Scope &scope);
-  Value callMacro(const MacroDef &macro, const Arguments &arguments, const MacroDef *caller, Scope *outer);
+  Value callMacro(const MacroDef &macro, const Arguments &arguments, const MacroDef *caller,
+                  Scope *outer);
   bool bindParameters(const MacroDef &macro, const Arguments &arguments, Scope &scope);
 
   friend class LevelGuard;
@@ -63,8 +64,8 @@ private:
   Scope globals_;
   Scope root_; ///< what the template itself sets
   uint32_t level_ = 0;
-  uint32_t loopLevel_ = 0;
-  std::vector<std::shared_ptr<NamespaceData>> namespaces_; ///< emptied at the end: they may hold each other
+  std::vector<std::shared_ptr<NamespaceData>>
+      namespaces_; ///< emptied at the end: they may hold each other
   /// Where the caller block of a running {% call %} finds its names.
   std::vector<std::pair<const MacroDef *, Scope *>> callers_;
 };
@@ -74,7 +75,8 @@ class LevelGuard {
 public:
   explicit LevelGuard(Interpreter &interpreter) : interpreter_(interpreter) {
     if (++interpreter_.level_ > interpreter_.context_.limits().depth)
-      interpreter_.context_.fail("template-limit", "statements, expressions and macro calls nest too deeply");
+      interpreter_.context_.fail("template-limit",
+                                 "statements, expressions and macro calls nest too deeply");
   }
   ~LevelGuard() { --interpreter_.level_; }
   LevelGuard(const LevelGuard &) = delete;

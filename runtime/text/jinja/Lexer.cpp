@@ -14,7 +14,8 @@ namespace {
 bool isSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
 bool isNameStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<uint8_t>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<uint8_t>(c) >= 0x80;
 }
 bool isNameChar(char c) { return isNameStart(c) || isDigit(c); }
 
@@ -96,8 +97,8 @@ private:
     return readTag(TokenType::BlockEnd);
   }
 
-  /// "-" takes all white space before the tag; without a sign a block or comment that stands first on its
-  /// line takes the white space before it on that line.
+  /// "-" takes all white space before the tag; without a sign a block or comment that stands first
+  /// on its line takes the white space before it on that line.
   static void stripBefore(std::string &text, char kind, char sign, bool lineStart) {
     if (sign == '-') {
       while (!text.empty() && isSpace(text.back()))
@@ -148,7 +149,8 @@ private:
     size_t i = at_;
     while (i < source_.size() && isSpace(source_[i]))
       ++i;
-    return source_.compare(i, 3, "raw") == 0 && i + 3 < source_.size() && !isNameChar(source_[i + 3]);
+    return source_.compare(i, 3, "raw") == 0 && i + 3 < source_.size() &&
+           !isNameChar(source_[i + 3]);
   }
 
   /// {% raw %} ... {% endraw %}: everything between is text.
@@ -160,7 +162,8 @@ private:
     const char sign = source_[close - 1];
     advance(close - at_);
     endTag(2, sign, false);
-    for (size_t tag = source_.find("{%", at_); tag != std::string::npos; tag = source_.find("{%", tag + 1)) {
+    for (size_t tag = source_.find("{%", at_); tag != std::string::npos;
+         tag = source_.find("{%", tag + 1)) {
       size_t i = tag + 2;
       const char open = i < source_.size() ? source_[i] : '\0';
       i += open == '-' || open == '+';

@@ -10,14 +10,16 @@ namespace ingot::jinja {
 namespace {
 
 constexpr std::string_view kTextMethods[] = {
-    "capitalize", "count",   "endswith", "find",       "isalnum",      "isalpha",      "isdigit", "islower",
-    "isspace",    "isupper", "join",     "lower",      "lstrip",       "removeprefix", "removesuffix",
-    "replace",    "rfind",   "rsplit",   "rstrip",     "split",        "splitlines",   "startswith",
-    "strip",      "title",   "upper",    "index"};
+    "capitalize",   "count",   "endswith", "find",   "isalnum", "isalpha", "isdigit",
+    "islower",      "isspace", "isupper",  "join",   "lower",   "lstrip",  "removeprefix",
+    "removesuffix", "replace", "rfind",    "rsplit", "rstrip",  "split",   "splitlines",
+    "startswith",   "strip",   "title",    "upper",  "index"};
 constexpr std::string_view kDictMethods[] = {"copy", "get", "items", "keys", "values"};
-constexpr std::string_view kDictForbidden[] = {"clear", "pop", "popitem", "setdefault", "update", "fromkeys"};
+constexpr std::string_view kDictForbidden[] = {"clear",      "pop",    "popitem",
+                                               "setdefault", "update", "fromkeys"};
 constexpr std::string_view kListMethods[] = {"copy", "count", "index"};
-constexpr std::string_view kListForbidden[] = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"};
+constexpr std::string_view kListForbidden[] = {"append", "clear",  "extend",  "insert",
+                                               "pop",    "remove", "reverse", "sort"};
 
 template <typename List>
 bool among(const List &names, std::string_view name) {
@@ -25,7 +27,8 @@ bool among(const List &names, std::string_view name) {
 }
 
 /// The text argument at `index`, or null after failing.
-const std::string *textArgument(Context &context, const MethodData &method, const Arguments &arguments, size_t index) {
+const std::string *textArgument(Context &context, const MethodData &method,
+                                const Arguments &arguments, size_t index) {
   if (index < arguments.positional.size() && arguments.positional[index].isString())
     return &arguments.positional[index].asString();
   if (index < arguments.positional.size() && arguments.positional[index].isUndefined())
@@ -62,9 +65,11 @@ Value callSplit(Context &context, const MethodData &method, const Arguments &arg
   if (!separator || separator->isNone())
     return textList(context, splitSpaces(method.receiver.asString(), most, fromRight));
   if (!separator->isString() || separator->asString().empty())
-    return separator->isUndefined() ? context.undefinedError(*separator)
-                                    : context.typeError("split() needs a separator that is not empty");
-  return textList(context, split(method.receiver.asString(), separator->asString(), most, fromRight));
+    return separator->isUndefined()
+               ? context.undefinedError(*separator)
+               : context.typeError("split() needs a separator that is not empty");
+  return textList(context,
+                  split(method.receiver.asString(), separator->asString(), most, fromRight));
 }
 
 /// startswith and endswith take one text or a tuple of them.
@@ -118,7 +123,8 @@ Value callJoin(Context &context, const MethodData &method, const Arguments &argu
     return context.typeError("join() takes one sequence");
   for (const Value &item : iterate(context, arguments.positional[0]))
     if (!item.isString())
-      return context.typeError(std::string("join() of texts met a value of type ") + item.typeName());
+      return context.typeError(std::string("join() of texts met a value of type ") +
+                               item.typeName());
   return applyFilter(context, "join", arguments.positional[0], {{method.receiver}, {}});
 }
 
@@ -217,7 +223,8 @@ Value callLoopMethod(Context &context, const MethodData &method, const Arguments
     return arguments.positional[loop.index % arguments.positional.size()];
   }
   const bool changed = loop.lastChanged.size() != arguments.positional.size() ||
-                       !std::equal(loop.lastChanged.begin(), loop.lastChanged.end(), arguments.positional.begin(), equals);
+                       !std::equal(loop.lastChanged.begin(), loop.lastChanged.end(),
+                                   arguments.positional.begin(), equals);
   for (const Value &value : arguments.positional)
     context.charge(value.weight());
   loop.lastChanged = arguments.positional;
@@ -227,7 +234,8 @@ Value callLoopMethod(Context &context, const MethodData &method, const Arguments
 } // namespace
 
 bool hasMethod(const Value &receiver, std::string_view name) {
-  return (receiver.isString() && among(kTextMethods, name)) || (receiver.isDict() && among(kDictMethods, name)) ||
+  return (receiver.isString() && among(kTextMethods, name)) ||
+         (receiver.isDict() && among(kDictMethods, name)) ||
          (receiver.isList() && among(kListMethods, name));
 }
 

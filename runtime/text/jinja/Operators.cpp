@@ -8,77 +8,15 @@
 
 namespace ingot::jinja {
 
-// ---- the context -------------------------------------------------------------------------------
-
-Value Context::fail(const char *id, const std::string &what) {
-  if (!failed())
-    error_ = Status(ErrorClass::Data, id, format("chat template, line %u: ", line) + what);
-  return Value();
-}
-
-Value Context::undefinedError(const Value &undefined) {
-  const auto &what = undefined.asUndefined().what;
-  return fail("template-undefined", what ? *what : "something is not defined");
-}
-
-bool Context::charge(uint64_t units) {
-  if (failed())
-    return false;
-  work_ += std::min(units, limits_.work);
-  if (work_ > limits_.work)
-    fail("template-limit",
-         format("it takes more than the %llu units of work that a chat template gets",
-                static_cast<unsigned long long>(limits_.work)));
-  return !failed();
-}
-
-Value Context::checked(Value value) {
-  const uint64_t size = value.isString() ? value.asString().size()
-                        : value.isList() ? value.items().size() * 16
-                        : value.isDict() ? value.asDict().entries.size() * 32
-                                         : 0;
-  if (!charge(size))
-    return Value();
-  if (value.depth() > kMaxValueDepth)
-    return fail("template-limit", format("values nest deeper than %u levels", kMaxValueDepth));
-  if (value.weight() > kMaxValueWeight)
-    return fail("template-limit", format("a value has more than %llu parts",
-                                         static_cast<unsigned long long>(kMaxValueWeight)));
-  return value;
-}
-
-const Value *Arguments::find(size_t index, std::string_view name) const {
-  if (index < positional.size())
-    return &positional[index];
-  for (const auto &entry : named)
-    if (entry.first == name)
-      return &entry.second;
-  return nullptr;
-}
-
-bool Arguments::flag(size_t index, std::string_view name, bool standard) const {
-  const Value *value = find(index, name);
-  return value ? value->isTruthy() : standard;
-}
-
-bool Arguments::check(Context &context, std::string_view callee, size_t most,
-                      std::initializer_list<std::string_view> names) const {
-  if (positional.size() > most)
-    context.typeError(format("%.*s takes at most %zu arguments, %zu are given",
-                             static_cast<int>(callee.size()), callee.data(), most, positional.size()));
-  for (const auto &entry : named)
-    if (std::find(names.begin(), names.end(), entry.first) == names.end())
-      context.typeError(std::string(callee) + " has no argument \"" + entry.first + "\"");
-  return !context.failed();
-}
-
 // ---- members -----------------------------------------------------------------------------------
 
 namespace {
 
 Value missing(const Value &object, const std::string &member) {
-  const std::string owner = object.isNone() ? "None" : std::string("'") + object.typeName() + " object'";
-  return Undefined{std::make_shared<const std::string>(owner + " has no attribute '" + member + "'")};
+  const std::string owner =
+      object.isNone() ? "None" : std::string("'") + object.typeName() + " object'";
+  return Undefined{
+      std::make_shared<const std::string>(owner + " has no attribute '" + member + "'")};
 }
 
 Value method(const Value &object, std::string_view name) {
@@ -92,7 +30,8 @@ Value loopMember(const Value &object, std::string_view name) {
   const auto item = [&](int64_t at, const char *what) -> Value {
     if (at >= 0 && at < length)
       return loop.items[static_cast<size_t>(at)];
-    return Undefined{std::make_shared<const std::string>(std::string("there is no ") + what + " item")};
+    return Undefined{
+        std::make_shared<const std::string>(std::string("there is no ") + what + " item")};
   };
   if (name == "index")
     return index + 1;
@@ -112,10 +51,8 @@ Value loopMember(const Value &object, std::string_view name) {
     return item(index - 1, "previous");
   if (name == "nextitem")
     return item(index + 1, "next");
-  if (name == "depth")
-    return int64_t{loop.depth};
-  if (name == "depth0")
-    return int64_t{loop.depth} - 1;
+  if (name == "depth" || name == "depth0") // counts recursive loops only
+    return name == "depth" ? 1 : 0;
   if (name == "cycle" || name == "changed")
     return method(object, name);
   return missing(object, std::string(name));
@@ -126,7 +63,8 @@ Value attributeOfType(const Value &object, std::string_view name) {
   if (hasMethod(object, name))
     return method(object, name);
   if (isForbiddenMethod(object, name))
-    return Undefined{std::make_shared<const std::string>("access to attribute '" + std::string(name) + "' of '" +
+    return Undefined{std::make_shared<const std::string>("access to attribute '" +
+                                                         std::string(name) + "' of '" +
                                                          object.typeName() + "' object is unsafe")};
   return missing(object, std::string(name));
 }
@@ -183,7 +121,8 @@ Value getSlice(Context &context, const Value &object, const Value (&parts)[3]) {
   if (object.isUndefined())
     return context.undefinedError(object);
   if (!isText && (!object.isList() || object.asList().kind == ListKind::Iterator))
-    return context.typeError(std::string("a value of type ") + object.typeName() + " has no slices");
+    return context.typeError(std::string("a value of type ") + object.typeName() +
+                             " has no slices");
   for (const Value &part : parts)
     if (!part.isNone() && !part.isIntegral())
       return context.typeError("the parts of a slice are integers or none");
@@ -224,9 +163,10 @@ Value badOperands(Context &context, const std::string &op, const Value &a, const
     if (value->isUndefined())
       return context.undefinedError(*value);
   if (op == "+" && a.isString())
-    return context.typeError(std::string("can only concatenate str (not \"") + b.typeName() + "\") to str");
-  return context.typeError("unsupported operand types for " + op + ": '" + a.typeName() + "' and '" +
-                           b.typeName() + "'");
+    return context.typeError(std::string("can only concatenate str (not \"") + b.typeName() +
+                             "\") to str");
+  return context.typeError("unsupported operand types for " + op + ": '" + a.typeName() +
+                           "' and '" + b.typeName() + "'");
 }
 
 Value repeat(Context &context, const Value &value, int64_t count) {
@@ -241,7 +181,8 @@ Value repeat(Context &context, const Value &value, int64_t count) {
       text += value.asString();
     else
       items.insert(items.end(), value.items().begin(), value.items().end());
-  return value.isString() ? Value(std::move(text)) : Value::list(std::move(items), value.asList().kind);
+  return value.isString() ? Value(std::move(text))
+                          : Value::list(std::move(items), value.asList().kind);
 }
 
 Value integerPower(Context &context, int64_t base, int64_t exponent) {
@@ -327,12 +268,8 @@ Value binary(Context &context, const std::string &op, const Value &a, const Valu
   if (op == "*" && a.isIntegral() && isSequence(b))
     return repeat(context, b, a.asInt());
   if (op == "%" && a.isString()) {
-    Arguments arguments;
-    if (b.isList() && b.asList().kind == ListKind::Tuple)
-      arguments.positional = b.items();
-    else
-      arguments.positional = {b};
-    return applyFilter(context, "format", a, arguments);
+    const bool several = b.isList() && b.asList().kind == ListKind::Tuple;
+    return formatText(context, a.asString(), several ? b.items() : std::vector<Value>{b});
   }
   return badOperands(context, op, a, b);
 }
@@ -369,7 +306,8 @@ namespace {
 bool contains(Context &context, const Value &container, const Value &item) {
   if (container.isString()) {
     if (!item.isString()) {
-      context.typeError(std::string("'in <string>' requires string as left operand, not ") + item.typeName());
+      context.typeError(std::string("'in <string>' requires string as left operand, not ") +
+                        item.typeName());
       return false;
     }
     return container.asString().find(item.asString()) != std::string::npos;

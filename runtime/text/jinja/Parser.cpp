@@ -94,7 +94,8 @@ void Parser::addOperand(Expr &node, ExprPtr operand) {
 
 // ---- statements --------------------------------------------------------------------------------
 
-/// Reads until one of `endTags`, whose name is taken; without end tags until the end of the template.
+/// Reads until one of `endTags`, whose name is taken; without end tags until the end of the
+/// template.
 Block Parser::parseBlock(std::initializer_list<std::string_view> endTags) {
   const DepthGuard guard(*this);
   Block block;
@@ -152,11 +153,13 @@ void Parser::parseStatement(Block &block) {
     block.back().blocks.push_back(std::move(body));
     return;
   }
-  for (const char *other : {"include", "import", "from", "extends", "block", "do", "autoescape", "trans"})
+  for (const char *other :
+       {"include", "import", "from", "extends", "block", "do", "autoescape", "trans"})
     if (tag == other)
-      return fail(Status(ErrorClass::Config, "template-unsupported",
-                         format("chat template, line %u: the tag '%s' has no place in a chat template",
-                                peek().line, other)));
+      return fail(
+          Status(ErrorClass::Config, "template-unsupported",
+                 format("chat template, line %u: the tag '%s' has no place in a chat template",
+                        peek().line, other)));
   fail("unknown or misplaced tag '" + tag + "'");
 }
 

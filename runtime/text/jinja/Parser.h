@@ -11,8 +11,8 @@
 
 namespace ingot::jinja {
 
-/// Recursive descent. The first error stops everything: after it the current token is End, so that all
-/// loops finish, and every function returns something empty.
+/// Recursive descent. The first error stops everything: after it the current token is End, so that
+/// all loops finish, and every function returns something empty.
 class Parser {
 public:
   explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}

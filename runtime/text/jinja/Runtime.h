@@ -15,13 +15,13 @@ namespace ingot::jinja {
 
 /// A hostile template stops at one of these, with "template-limit".
 struct Limits {
-  uint64_t work = uint64_t{1} << 28;   ///< units: a step costs 16, a byte of text made costs 1
+  uint64_t work = uint64_t{1} << 26; ///< units: a step costs 16, a byte of text made costs 1
   size_t outputBytes = size_t{1} << 24;
-  uint32_t depth = 300;                ///< nested statements, expressions and macro calls
+  uint32_t depth = 300; ///< nested statements, expressions and macro calls
 };
 
-/// State of one rendering. The first failure stays; after it every operation returns quickly and its
-/// value is not used.
+/// State of one rendering. The first failure stays; after it every operation returns quickly and
+/// its value is not used.
 class Context {
 public:
   Context(const Limits &limits, std::optional<std::tm> now) : limits_(limits), now_(now) {}
@@ -100,13 +100,19 @@ struct JsonStyle {
 /// json.dumps(value)
 std::string toJson(Context &context, const Value &value, const JsonStyle &style);
 
-// ---- Filters.cpp, SequenceFilters.cpp, Tests.cpp, Methods.cpp, Functions.cpp ---------------------
+// ---- TextFormat.cpp ----------------------------------------------------------------------------
+
+/// Python's % on texts: %s %r %d %i %x %X %f %e %g %% with flags, width and precision.
+Value formatText(Context &context, const std::string &pattern, const std::vector<Value> &values);
+
+// ---- Filters.cpp, SequenceFilters.cpp, Tests.cpp, Methods.cpp, Functions.cpp
+// ---------------------
 
 Value applyFilter(Context &context, const std::string &name, const Value &input,
                   const Arguments &arguments);
 /// The filters over sequences; nullopt when `name` is none of them.
-std::optional<Value> applySequenceFilter(Context &context, const std::string &name, const Value &input,
-                                         const Arguments &arguments);
+std::optional<Value> applySequenceFilter(Context &context, const std::string &name,
+                                         const Value &input, const Arguments &arguments);
 bool isFilter(std::string_view name);
 bool applyTest(Context &context, const std::string &name, const Value &input,
                const Arguments &arguments);

@@ -14,13 +14,15 @@ Value attributePath(Context &context, Value item, const Value &path) {
   if (path.isIntegral())
     return getItem(context, item, path);
   for (const std::string &part : split(toText(context, path), ".", -1, false)) {
-    const bool isIndex = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == part.npos;
+    const bool isIndex =
+        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == part.npos;
     item = getItem(context, item, isIndex ? Value(int64_t{std::stol(part)}) : Value(part));
   }
   return item;
 }
 
-/// What sorting and comparing filters look at: the attribute if one is given, without case unless asked.
+/// What sorting and comparing filters look at: the attribute if one is given, without case unless
+/// asked.
 Value keyOf(Context &context, const Value &item, const Value *attribute, bool caseSensitive) {
   Value key = attribute && !attribute->isNone() ? attributePath(context, item, *attribute) : item;
   return key.isString() && !caseSensitive ? Value(lower(key.asString())) : key;
@@ -37,7 +39,8 @@ Value filterJoin(Context &context, const Value &input, const Arguments &argument
   std::string out;
   bool first = true;
   for (const Value &item : iterate(context, input)) {
-    const std::string text = toText(context, attribute ? attributePath(context, item, *attribute) : item);
+    const std::string text =
+        toText(context, attribute ? attributePath(context, item, *attribute) : item);
     if (!context.charge(text.size() + between.size() + 1))
       return Value();
     out += (first ? "" : between) + text;
@@ -68,7 +71,8 @@ Value filterItems(Context &context, const Value &input, const Arguments &) {
   if (input.isUndefined())
     return iterator(context, {});
   if (!input.isDict())
-    return context.typeError(std::string("Can only get item pairs from a mapping, not ") + input.typeName());
+    return context.typeError(std::string("Can only get item pairs from a mapping, not ") +
+                             input.typeName());
   std::vector<Value> pairs;
   for (const auto &entry : input.asDict().entries)
     pairs.push_back(Value::tuple({entry.first, entry.second}));
@@ -87,8 +91,10 @@ Value filterReverse(Context &context, const Value &input, const Arguments &) {
 }
 
 /// Sorts by keys, stably; the comparison fails the rendering on values without order.
-std::vector<Value> sortedBy(Context &context, std::vector<std::pair<Value, Value>> keyed, bool reverse) {
-  // n log n comparisons are paid for in advance; a failed one must not break the order of the others.
+std::vector<Value> sortedBy(Context &context, std::vector<std::pair<Value, Value>> keyed,
+                            bool reverse) {
+  // n log n comparisons are paid for in advance; a failed one must not break the order of the
+  // others.
   context.charge(keyed.size() * 64);
   std::stable_sort(keyed.begin(), keyed.end(), [&](const auto &a, const auto &b) {
     if (context.failed())
@@ -107,7 +113,8 @@ Value filterSort(Context &context, const Value &input, const Arguments &argument
   std::vector<std::pair<Value, Value>> keyed;
   for (const Value &item : iterate(context, input))
     keyed.emplace_back(keyOf(context, item, attribute, caseSensitive), item);
-  return context.checked(Value::list(sortedBy(context, std::move(keyed), arguments.flag(0, "reverse", false))));
+  return context.checked(
+      Value::list(sortedBy(context, std::move(keyed), arguments.flag(0, "reverse", false))));
 }
 
 Value filterDictSort(Context &context, const Value &input, const Arguments &arguments) {
@@ -120,7 +127,8 @@ Value filterDictSort(Context &context, const Value &input, const Arguments &argu
   for (const auto &entry : input.asDict().entries)
     keyed.emplace_back(keyOf(context, byValue ? entry.second : entry.first, nullptr, caseSensitive),
                        Value::tuple({entry.first, entry.second}));
-  return context.checked(Value::list(sortedBy(context, std::move(keyed), arguments.flag(2, "reverse", false))));
+  return context.checked(
+      Value::list(sortedBy(context, std::move(keyed), arguments.flag(2, "reverse", false))));
 }
 
 Value filterUnique(Context &context, const Value &input, const Arguments &arguments) {
@@ -145,7 +153,8 @@ Value extreme(Context &context, const Value &input, const Arguments &arguments, 
   std::optional<std::pair<Value, Value>> best;
   for (const Value &item : iterate(context, input)) {
     Value key = keyOf(context, item, attribute, caseSensitive);
-    if (!best || (largest ? lessThan(context, best->first, key) : lessThan(context, key, best->first)))
+    if (!best ||
+        (largest ? lessThan(context, best->first, key) : lessThan(context, key, best->first)))
       best = std::pair(std::move(key), item);
   }
   if (best)
@@ -164,7 +173,9 @@ Value filterSum(Context &context, const Value &input, const Arguments &arguments
   const Value *start = arguments.find(1, "start");
   Value total = start ? *start : Value(0);
   for (const Value &item : iterate(context, input))
-    total = binary(context, "+", total, attribute && !attribute->isNone() ? attributePath(context, item, *attribute) : item);
+    total =
+        binary(context, "+", total,
+               attribute && !attribute->isNone() ? attributePath(context, item, *attribute) : item);
   return total;
 }
 
@@ -191,13 +202,15 @@ Value filterMap(Context &context, const Value &input, const Arguments &arguments
 }
 
 /// select, reject, selectattr and rejectattr: [attribute,] [test, arguments...].
-Value choose(Context &context, const Value &input, const Arguments &arguments, bool keep, bool byAttribute) {
+Value choose(Context &context, const Value &input, const Arguments &arguments, bool keep,
+             bool byAttribute) {
   const size_t testAt = byAttribute ? 1 : 0;
   if (byAttribute && arguments.positional.empty())
     return context.typeError("the filter needs the name of an attribute");
   Arguments rest;
   if (arguments.positional.size() > testAt)
-    rest.positional.assign(arguments.positional.begin() + static_cast<ptrdiff_t>(testAt) + 1, arguments.positional.end());
+    rest.positional.assign(arguments.positional.begin() + static_cast<ptrdiff_t>(testAt) + 1,
+                           arguments.positional.end());
   std::vector<Value> out;
   if (!input.isTruthy()) // none is as good as an empty list here
     return iterator(context, {});
@@ -205,9 +218,10 @@ Value choose(Context &context, const Value &input, const Arguments &arguments, b
     if (!context.charge(16))
       break;
     const Value looked = byAttribute ? attributePath(context, item, arguments.positional[0]) : item;
-    const bool holds = arguments.positional.size() > testAt
-                           ? applyTest(context, toText(context, arguments.positional[testAt]), looked, rest)
-                           : looked.isTruthy();
+    const bool holds =
+        arguments.positional.size() > testAt
+            ? applyTest(context, toText(context, arguments.positional[testAt]), looked, rest)
+            : looked.isTruthy();
     if (holds == keep)
       out.push_back(item);
   }
@@ -216,14 +230,14 @@ Value choose(Context &context, const Value &input, const Arguments &arguments, b
 
 } // namespace
 
-std::optional<Value> applySequenceFilter(Context &context, const std::string &name, const Value &input,
-                                         const Arguments &arguments) {
+std::optional<Value> applySequenceFilter(Context &context, const std::string &name,
+                                         const Value &input, const Arguments &arguments) {
   using Filter = Value (*)(Context &, const Value &, const Arguments &);
   constexpr std::pair<std::string_view, Filter> kFilters[] = {
-      {"dictsort", filterDictSort}, {"first", filterFirst},     {"items", filterItems},
-      {"join", filterJoin},         {"last", filterLast},       {"list", filterList},
-      {"map", filterMap},           {"max", filterMax},         {"min", filterMin},
-      {"reverse", filterReverse},   {"sort", filterSort},       {"sum", filterSum},
+      {"dictsort", filterDictSort}, {"first", filterFirst}, {"items", filterItems},
+      {"join", filterJoin},         {"last", filterLast},   {"list", filterList},
+      {"map", filterMap},           {"max", filterMax},     {"min", filterMin},
+      {"reverse", filterReverse},   {"sort", filterSort},   {"sum", filterSum},
       {"unique", filterUnique},
   };
   for (const auto &[known, filter] : kFilters)

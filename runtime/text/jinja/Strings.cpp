@@ -143,7 +143,7 @@ std::vector<std::string> splitSpaces(std::string_view text, int64_t limit, bool 
   const Ends outer{.left = !fromRight, .right = fromRight};
   for (text = strip(text, outer); !text.empty(); text = strip(text, outer)) {
     if (limit-- == 0) {
-      out.emplace_back(strip(text, {.left = fromRight, .right = !fromRight}));
+      out.emplace_back(text); // the rest keeps the white space at its far end
       break;
     }
     const size_t word = wordBytes(text, fromRight);
@@ -176,7 +176,8 @@ std::vector<std::string> splitLines(std::string_view text, bool keepEnds) {
   return out;
 }
 
-std::string replace(std::string_view text, std::string_view from, std::string_view to, int64_t limit) {
+std::string replace(std::string_view text, std::string_view from, std::string_view to,
+                    int64_t limit) {
   std::string out;
   if (from.empty()) {
     for (const std::string_view c : characters(text)) {
@@ -189,7 +190,8 @@ std::string replace(std::string_view text, std::string_view from, std::string_vi
     return limit != 0 ? out.append(to) : out;
   }
   size_t begin = 0;
-  for (size_t at = text.find(from); at != text.npos && limit != 0; at = text.find(from, begin), --limit) {
+  for (size_t at = text.find(from); at != text.npos && limit != 0;
+       at = text.find(from, begin), --limit) {
     out += text.substr(begin, at - begin);
     out += to;
     begin = at + from.size();
@@ -211,7 +213,8 @@ std::string titleMethod(std::string_view text) {
 std::string titleFilter(std::string_view text) {
   return mapWords(text, [](uint32_t previous) {
     return previous == 0 || isSpaceCharacter(previous) ||
-           (previous < 0x80 && std::string_view("-([{<").find(static_cast<char>(previous)) != std::string_view::npos);
+           (previous < 0x80 &&
+            std::string_view("-([{<").find(static_cast<char>(previous)) != std::string_view::npos);
   });
 }
 

@@ -31,13 +31,15 @@ std::vector<std::string> splitSpaces(std::string_view text, int64_t limit, bool 
 std::vector<std::string> splitLines(std::string_view text, bool keepEnds);
 
 /// At most `limit` replacements (negative: all). An empty `from` matches between all characters.
-std::string replace(std::string_view text, std::string_view from, std::string_view to, int64_t limit);
+std::string replace(std::string_view text, std::string_view from, std::string_view to,
+                    int64_t limit);
 
 std::string upper(std::string_view text);
 std::string lower(std::string_view text);
 /// First character upper, the others lower case.
 std::string capitalize(std::string_view text);
-/// Each word capitalized. Words are runs of letters for str.title, parts between white space and any of
+/// Each word capitalized. Words are runs of letters for str.title, parts between white space and
+/// any of
 /// "-([{<" for the filter title.
 std::string titleMethod(std::string_view text);
 std::string titleFilter(std::string_view text);

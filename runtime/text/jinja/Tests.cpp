@@ -11,11 +11,15 @@ namespace {
 
 using Kind = Value::Kind;
 
-bool isIterable(const Value &v) { return v.isString() || v.isList() || v.isDict() || v.isUndefined(); }
+bool isIterable(const Value &v) {
+  return v.isString() || v.isList() || v.isDict() || v.isUndefined();
+}
 bool isSequence(const Value &v) {
   return isIterable(v) && !(v.isList() && v.asList().kind == ListKind::Iterator);
 }
-bool isCallable(const Value &v) { return v.is(Kind::Macro) || v.is(Kind::Function) || v.is(Kind::Method); }
+bool isCallable(const Value &v) {
+  return v.is(Kind::Macro) || v.is(Kind::Function) || v.is(Kind::Method);
+}
 
 struct PlainTest {
   std::string_view name;
@@ -44,14 +48,18 @@ constexpr PlainTest kPlainTests[] = {
 
 /// Tests that compare with their argument, and the operator they stand for.
 constexpr std::pair<std::string_view, std::string_view> kComparisons[] = {
-    {"eq", "=="}, {"equalto", "=="}, {"==", "=="}, {"sameas", "=="}, {"ne", "!="}, {"!=", "!="},
-    {"lt", "<"},  {"lessthan", "<"}, {"<", "<"},   {"le", "<="},     {"<=", "<="}, {"gt", ">"},
-    {"greaterthan", ">"}, {">", ">"}, {"ge", ">="}, {">=", ">="},    {"in", "in"},
+    {"eq", "=="}, {"equalto", "=="}, {"==", "=="},         {"sameas", "=="}, {"ne", "!="},
+    {"!=", "!="}, {"lt", "<"},       {"lessthan", "<"},    {"<", "<"},       {"le", "<="},
+    {"<=", "<="}, {"gt", ">"},       {"greaterthan", ">"}, {">", ">"},       {"ge", ">="},
+    {">=", ">="}, {"in", "in"},
 };
 
-bool isNumericTest(std::string_view name) { return name == "odd" || name == "even" || name == "divisibleby"; }
+bool isNumericTest(std::string_view name) {
+  return name == "odd" || name == "even" || name == "divisibleby";
+}
 
-bool applyNumericTest(Context &context, const std::string &name, const Value &input, const Arguments &arguments) {
+bool applyNumericTest(Context &context, const std::string &name, const Value &input,
+                      const Arguments &arguments) {
   const Value *by = arguments.find(0, "num");
   const Value divisor = name == "divisibleby" ? (by ? *by : Value()) : Value(2);
   const Value rest = binary(context, "%", input, divisor);
@@ -69,11 +77,12 @@ bool isTest(std::string_view name) {
       return entry.first == name;
   };
   return std::any_of(std::begin(kPlainTests), std::end(kPlainTests), first) ||
-         std::any_of(std::begin(kComparisons), std::end(kComparisons), first) || isNumericTest(name) ||
-         name == "filter" || name == "test";
+         std::any_of(std::begin(kComparisons), std::end(kComparisons), first) ||
+         isNumericTest(name) || name == "filter" || name == "test";
 }
 
-bool applyTest(Context &context, const std::string &name, const Value &input, const Arguments &arguments) {
+bool applyTest(Context &context, const std::string &name, const Value &input,
+               const Arguments &arguments) {
   for (const PlainTest &test : kPlainTests)
     if (test.name == name)
       return test.holds(input);

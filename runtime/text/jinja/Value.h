@@ -38,8 +38,8 @@ struct Undefined {
 
 /// Containers nest at most this deep, so that walking and freeing them is safe.
 inline constexpr uint32_t kMaxValueDepth = 128;
-/// Scalars a container may hold, counted through all levels: shared parts count each time they appear, so
-/// that comparing and printing ends.
+/// Scalars a container may hold, counted through all levels: shared parts count each time they
+/// appear, so that comparing and printing ends.
 inline constexpr uint64_t kMaxValueWeight = uint64_t{1} << 22;
 
 class Value {
@@ -103,9 +103,15 @@ public:
 
   bool asBool() const { return std::get<bool>(data_); }
   int64_t asInt() const { return isBool() ? int64_t{asBool()} : std::get<int64_t>(data_); }
-  double asFloat() const { return is(Kind::Float) ? std::get<double>(data_) : static_cast<double>(asInt()); }
-  const std::string &asString() const { return std::get<std::shared_ptr<const TextData>>(data_)->text; }
-  bool isMarkup() const { return isString() && std::get<std::shared_ptr<const TextData>>(data_)->markup; }
+  double asFloat() const {
+    return is(Kind::Float) ? std::get<double>(data_) : static_cast<double>(asInt());
+  }
+  const std::string &asString() const {
+    return std::get<std::shared_ptr<const TextData>>(data_)->text;
+  }
+  bool isMarkup() const {
+    return isString() && std::get<std::shared_ptr<const TextData>>(data_)->markup;
+  }
   const ListData &asList() const { return *std::get<std::shared_ptr<const ListData>>(data_); }
   const std::vector<Value> &items() const;
   const DictData &asDict() const { return *std::get<std::shared_ptr<const DictData>>(data_); }
@@ -130,12 +136,13 @@ public:
 private:
   std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const TextData>,
                std::shared_ptr<const ListData>, std::shared_ptr<const DictData>,
-               std::shared_ptr<NamespaceData>, std::shared_ptr<LoopState>, const MacroDef *, Function,
-               std::shared_ptr<const MethodData>>
+               std::shared_ptr<NamespaceData>, std::shared_ptr<LoopState>, const MacroDef *,
+               Function, std::shared_ptr<const MethodData>>
       data_;
 };
 
-/// An iterator is what filters like select return in Python: true even when empty, without a length.
+/// An iterator is what filters like select return in Python: true even when empty, without a
+/// length.
 enum class ListKind : uint8_t { List, Tuple, Iterator };
 
 struct ListData {
@@ -167,9 +174,9 @@ struct NamespaceData {
 struct LoopState {
   std::vector<Value> items;
   size_t index = 0; ///< of the current item
-  uint32_t depth = 1; ///< nesting of for statements, from 1
   uint32_t valueDepth = 1;
-  std::vector<Value> lastChanged; ///< arguments of the last loop.changed(); emptied when the loop ends
+  std::vector<Value>
+      lastChanged; ///< arguments of the last loop.changed(); emptied when the loop ends
 };
 
 /// A method found on a value, not called yet.

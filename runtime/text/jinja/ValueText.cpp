@@ -23,7 +23,8 @@ std::string floatText(double value) {
   if (std::isinf(value))
     return value < 0 ? "-inf" : "inf";
   char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
   std::string_view text(buffer, static_cast<size_t>(end.ptr - buffer));
   std::string out;
   if (text[0] == '-') {
@@ -75,7 +76,9 @@ std::string quote(std::string_view text) {
     else if (isPrintable(c))
       out += piece;
     else
-      out += c < 0x100 ? format("\\x%02x", c) : c < 0x10000 ? format("\\u%04x", c) : format("\\U%08x", c);
+      out += c < 0x100     ? format("\\x%02x", c)
+             : c < 0x10000 ? format("\\u%04x", c)
+                           : format("\\U%08x", c);
   }
   return out + mark;
 }
@@ -212,11 +215,14 @@ public:
 
 private:
   void refuse(const Value &value) {
-    context_.typeError(std::string("an object of type ") + value.typeName() + " cannot be written as JSON");
+    context_.typeError(std::string("an object of type ") + value.typeName() +
+                       " cannot be written as JSON");
   }
 
   void printFloat(double value) {
-    out_ += std::isnan(value) ? "NaN" : std::isinf(value) ? (value < 0 ? "-Infinity" : "Infinity") : floatText(value);
+    out_ += std::isnan(value)   ? "NaN"
+            : std::isinf(value) ? (value < 0 ? "-Infinity" : "Infinity")
+                                : floatText(value);
   }
 
   void printString(std::string_view text) {
