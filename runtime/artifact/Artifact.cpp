@@ -11,6 +11,7 @@
 #include <functional>
 #include <mutex>
 #include <sys/mman.h>
+#include <system_error>
 #include <thread>
 
 namespace ingot {
@@ -52,8 +53,12 @@ static Status forEach(size_t count, unsigned threads, const std::function<Status
     }
   };
   std::vector<std::thread> team;
-  for (unsigned t = 1; t < threads && t < count; ++t)
-    team.emplace_back(run);
+  try {
+    for (unsigned t = 1; t < threads && t < count; ++t)
+      team.emplace_back(run);
+  } catch (const std::system_error &) {
+    // The system grants no more threads: those that run do the work.
+  }
   run();
   for (std::thread &thread : team)
     thread.join();

@@ -131,6 +131,12 @@ static void writeLaunch(const Manifest &m, size_t index, const Launch &launch, s
                 joined(launch.writes).c_str());
 }
 
+/// What one row of a buffer belongs to.
+static const char *rowName(Symbol rows) {
+  constexpr const char *kNames[] = {"step", "token", "sequence", "returned row", "attention item"};
+  return kNames[static_cast<size_t>(rows)];
+}
+
 static void writePlan(const Manifest &m, bool launches, std::ostream &out) {
   out << format("\nPlan (vocabulary %u, signature %016llx)\n", m.plan.vocab, ull(m.plan.signature));
   if (launches)
