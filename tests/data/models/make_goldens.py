@@ -75,14 +75,16 @@ def random_weights(model, generator):
     weights = {}
     for name, value in sorted(model.state_dict().items()):
         noise = torch.randn(value.shape, generator=generator)
-        if name.endswith("norm.weight"):
+        if name.endswith(("q_norm.weight", "k_norm.weight")):  # scores of moderate size
+            value = 0.7 * (1 + 0.2 * noise)
+        elif name.endswith("norm.weight"):
             value = 1 + 0.2 * noise
         elif name.endswith(".bias"):
             value = 0.3 * noise
-        elif "embed_tokens" in name: # a shared table must not make every token repeat itself
+        elif "embed_tokens" in name:  # a shared table must not make every token repeat itself
             value = noise * (0.1 if model.config.tie_word_embeddings else 1)
         else:
-            value = noise * 1.2 / value.shape[1] ** 0.5
+            value = noise * 0.8 / value.shape[1] ** 0.5
         weights[name] = value.to(torch.bfloat16).contiguous()
     if model.config.tie_word_embeddings:
         weights.pop("lm_head.weight")
