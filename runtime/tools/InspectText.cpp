@@ -143,8 +143,7 @@ static void writePlan(const Manifest &m, bool launches, std::ostream &out) {
     for (size_t i = 0; i < m.plan.buffers.size(); ++i) {
       const Buffer &b = m.plan.buffers[i];
       out << format("  buffer %3zu  %-28s %-5s %llu bytes per %s\n", i, b.name.c_str(),
-                    nameOf(b.kind), ull(b.rowBytes),
-                    b.rows == Symbol::One ? "step" : nameOf(b.rows));
+                    nameOf(b.kind), ull(b.rowBytes), rowName(b.rows));
     }
   for (const Schedule &s : m.plan.schedules) {
     out << format("  schedule %-20s %-6s up to %5u tokens  %4zu launches  arena %s\n",

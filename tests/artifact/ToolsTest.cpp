@@ -52,8 +52,9 @@ TEST_CASE("inspect names kernels, fusions, plan, KV groups, memory, provenance")
     CHECK(contains(brief, part));
   CHECK_FALSE(contains(brief, "layers.0.scale"));
   const std::string full = inspect({dir.file("a"), false, true, true});
-  for (const char *part : {"layers.0.scale", "3 + 2 * ceil(returned_rows / 4)",
-                           "[20, 44] int4 panel32", "param  proj.weight"})
+  for (const char *part :
+       {"layers.0.scale", "3 + 2 * ceil(returned_rows / 4)", "[20, 44] int4 panel32",
+        "param  proj.weight", "128 bytes per token\n", "bytes per returned row"})
     CHECK(contains(full, part));
 }
 
