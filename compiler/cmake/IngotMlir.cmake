@@ -12,5 +12,6 @@ target_include_directories(ingot_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${ML
 target_include_directories(ingot_mlir INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 separate_arguments(_llvm_definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
 target_compile_definitions(ingot_mlir INTERFACE ${_llvm_definitions})
-target_compile_options(ingot_mlir INTERFACE -Wno-shadow)
+# -O1: these files spend their time in libMLIR and libLLVM; more would only lengthen the build.
+target_compile_options(ingot_mlir INTERFACE -Wno-shadow -O1)
 target_link_libraries(ingot_mlir INTERFACE ingot_options MLIR LLVM)

@@ -51,7 +51,8 @@ class Cases:
         if raw is not None:
             weights.write_bytes(raw)
         out = self.test.dir / "bad.ingot"
-        done = self.test.tool("ingotc", model, "-o", out, "--target", "cpu:x86-64-v3", *flags)
+        target = [] if "--target" in flags else ["--target", "cpu:x86-64-v3"]
+        done = self.test.tool("ingotc", model, "-o", out, *target, *flags)
         self.test.check(done.returncode == code and "error[" in done.stderr,
                         f"{what}: exit {done.returncode}, expected {code}: {done.stderr.strip()}")
         for word in words:
