@@ -1,4 +1,4 @@
-// The passes of Ingot, grouped by folder, alphabetical inside a group. passes/README.md gives the order.
+// The passes of Ingot, grouped by folder, alphabetical inside a group; README.md gives the order.
 #ifndef INGOT_PASSES_TD
 #define INGOT_PASSES_TD
 
@@ -17,14 +17,15 @@ class FusionPass<string flag> : IngotPass<flag> {
 }
 
 //===-- fusion ------------------------------------------------------------------------------------===//
-// Every fusion reports a remark of category "fusion" per place, fired (with the bytes per row that no longer
-// move) or missed (with the reason), and one row of the module's `ingot.fusions`.
+// Every fusion reports a remark of category "fusion" per place, fired (with the bytes per row that
+// no longer move) or missed (with the reason), and one row of the module's `ingot.fusions`.
 
 def FuseHeadArgmaxPass : FusionPass<"ingot-fuse-head-argmax"> {
   let summary = "take the argmax of each panel of logits inside the head";
   let description = [{
-    The head of a greedy step stores one partial per 32 logits instead of the logits; a fold in ascending index gives
-    the argmax, ties to the lowest id. Same sums in the same order as the twin that stores logits.
+    The head of a greedy step stores one partial per 32 logits instead of the logits; a fold in
+    ascending index gives the argmax, ties to the lowest id. Same sums in the same order as the
+    twin that stores logits.
 
     ```mlir
     %l = ingot.linear %a, %w : ... -> tensor<?x512xf32, #ingot.rows<returned>>
@@ -42,8 +43,8 @@ def FuseHeadArgmaxPass : FusionPass<"ingot-fuse-head-argmax"> {
 def FuseNormPass : FusionPass<"ingot-fuse-norm"> {
   let summary = "residual sum, RMS norm and the rounding of its result in one row-wise kernel";
   let description = [{
-    Takes the sum before the norm when no projection took it (ingot-fuse-residual-add stands before), or the gather of the
-    returned rows, and every rounding point that reads the norm.
+    Takes the sum before the norm when no projection took it (ingot-fuse-residual-add stands
+    before), or the gather of the returned rows, and every rounding point that reads the norm.
 
     ```mlir
     %s = ingot.add %x, %y : tensor<?x64xf32>
@@ -75,9 +76,9 @@ def FuseResidualAddPass : FusionPass<"ingot-fuse-residual-add"> {
 def FuseRopeKvPass : FusionPass<"ingot-fuse-rope-kv"> {
   let summary = "everything between the QKV projection and the cache in one row-wise kernel";
   let description = [{
-    Split, biases, query and key norms, rotary positions, the write of keys and values, and the rounding of the query: per
-    token and head, so nothing but rows of the projection is read and nothing but the query and the cache is
-    written.
+    Split, biases, query and key norms, rotary positions, the write of keys and values, and the
+    rounding of the query: per token and head, so nothing but rows of the projection is read and
+    nothing but the query and the cache is written.
 
     ```mlir
     %q, %k, %v = ingot.split %y : ...
@@ -88,7 +89,8 @@ def FuseRopeKvPass : FusionPass<"ingot-fuse-rope-kv"> {
     %kv1, %q16 = ingot.fused "rope_kv" at "layers.0.self_attn"(%y, %b, %kv, %batch) : ... {
       split, rope, rope, kv_append, round }
     ```
-    Left alone: a cache write without any of these before it; keys or values that somebody else reads.
+    Left alone: a cache write without any of these before it; keys or values that somebody else
+    reads.
   }];
   let options = policy;
 }
@@ -104,7 +106,8 @@ def FuseSwigluPass : FusionPass<"ingot-fuse-swiglu"> {
     // becomes
     %z = ingot.fused "swiglu" at "layers.0.mlp.gate_up_proj"(%a, %w) : ... { linear, split, silu, mul }
     ```
-    Left alone: gate and up that ingot-merge-gate-up did not join; parts of the product with another user.
+    Left alone: gate and up that ingot-merge-gate-up did not join; parts of the product with
+    another user.
   }];
   let options = policy;
 }
@@ -112,8 +115,8 @@ def FuseSwigluPass : FusionPass<"ingot-fuse-swiglu"> {
 def HoistSelectRowsPass : FusionPass<"ingot-hoist-select-rows"> {
   let summary = "select the returned rows before the final norm and the head";
   let description = [{
-    Rows that are not returned need neither. Row-by-row ops with one user move behind the selection, which stays on
-    float32 rows.
+    Rows that are not returned need neither. Row-by-row ops with one user move behind the
+    selection, which stays on float32 rows.
 
     ```mlir
     %h = ingot.rms_norm %x, %g {...} : tensor<?x64xf32>
@@ -132,7 +135,8 @@ def HoistSelectRowsPass : FusionPass<"ingot-hoist-select-rows"> {
 def MergeGateUpPass : FusionPass<"ingot-merge-gate-up"> {
   let summary = "one projection for gate and up, alternating every 16 rows";
   let description = [{
-    A panel of 32 output columns then holds 16 gates and their 16 ups, so that the product can be taken in registers.
+    A panel of 32 output columns then holds 16 gates and their 16 ups, so that the product can be
+    taken in registers.
 
     ```mlir
     %g = ingot.linear %a, %wg : ...   %u = ingot.linear %a, %wu : ...
@@ -143,8 +147,8 @@ def MergeGateUpPass : FusionPass<"ingot-merge-gate-up"> {
     %y = ingot.linear %a, %w : ...
     %g, %u = ingot.split %y {interleave = 16} : ...
     ```
-    Left alone: a width that is no multiple of 32; different inputs or formats; weights with other users.
-    Must stand behind quantization: overrides name checkpoint tensors.
+    Left alone: a width that is no multiple of 32; different inputs or formats; weights with other
+    users. Must stand behind quantization: overrides name checkpoint tensors.
   }];
   let options = [Option<"enable", "enable", "bool", "true", "Whether to merge at all">];
 }
@@ -152,7 +156,8 @@ def MergeGateUpPass : FusionPass<"ingot-merge-gate-up"> {
 def MergeQkvPass : FusionPass<"ingot-merge-qkv"> {
   let summary = "one projection for query, key and value";
   let description = [{
-    Found from the cache write and the attention of a layer, whatever stands between (norms, rotary positions, biases).
+    Found from the cache write and the attention of a layer, whatever stands between (norms,
+    rotary positions, biases).
 
     ```mlir
     %q = ingot.linear %a, %wq : ...   %k = ingot.linear %a, %wk : ...   %v = ingot.linear %a, %wv : ...
@@ -161,8 +166,8 @@ def MergeQkvPass : FusionPass<"ingot-merge-qkv"> {
     %y = ingot.linear %a, %w : ...
     %q, %k, %v = ingot.split %y : ...
     ```
-    Left alone: different inputs or formats; weights with other users.
-    Must stand behind quantization: overrides name checkpoint tensors.
+    Left alone: different inputs or formats; weights with other users. Must stand behind
+    quantization: overrides name checkpoint tensors.
   }];
   let options = [Option<"enable", "enable", "bool", "true", "Whether to merge at all">];
 }
@@ -174,12 +179,12 @@ def FixNumericsPass : IngotPass<"ingot-fix-numerics"> {
   let description = [{
     The line after which no pass may add, drop or move a rounding point or change an order. Stamps
     `order` on every op that reduces, rounds the query of attention to bfloat16, and records the
-    *numerics signature*: XXH3-64 of the program of one row, with fused bodies read through, merged
-    weights taken apart by their sources, and row gathers and the final argmax left out. Fused and unfused
-    programs, and all schedules of a plan, therefore have one signature.
+    *numerics signature*: XXH3-64 of the program of one row, with fused bodies read through,
+    merged weights taken apart by their sources, and row gathers and the final argmax left out.
+    Fused and unfused programs, and all schedules of a plan, therefore have one signature.
 
-    Leaves `ingot.signature` on each entry and `ingot.numerics` (signature to text) on the module, from which
-    `ingot-verify-numerics` tells what changed.
+    Leaves `ingot.signature` on each entry and `ingot.numerics` (signature to text) on the module,
+    from which `ingot-verify-numerics` tells what changed.
 
     ```mlir
     %y = ingot.linear %a, %w : tensor<?x64x!ingot.qact<pow2>>, tensor<64x64x!ingot.qweight<4, 32>> -> tensor<?x64xf32>
@@ -189,7 +194,8 @@ def FixNumericsPass : IngotPass<"ingot-fix-numerics"> {
     %r = ingot.round %q : tensor<?x64xf32> -> tensor<?x64xbf16>
     %o = ingot.paged_attention %r, %kv, %batch {order = #ingot.order<attention, 64, 256>, ...} : tensor<?x64xbf16>, ...
     ```
-    Needs: weights and activations quantized. Must stand before anything that depends on the batch.
+    Needs: weights and activations quantized. Must stand before anything that depends on the
+    batch.
   }];
   let statistics = [Statistic<"numOrders", "num-orders", "orders stamped">,
                     Statistic<"numRounds", "num-rounds", "rounding points added">];
@@ -198,8 +204,9 @@ def FixNumericsPass : IngotPass<"ingot-fix-numerics"> {
 def VerifyNumericsPass : IngotPass<"ingot-verify-numerics"> {
   let summary = "fail when the arithmetic differs from what fix-numerics signed";
   let description = [{
-    Reads every entry again and compares it with the recorded signature. On a difference the error quotes the
-    first line of the per-row program that differs, as it was and as it is. Changes nothing.
+    Reads every entry again and compares it with the recorded signature. On a difference the error
+    quotes the first line of the per-row program that differs, as it was and as it is. Changes
+    nothing.
   }];
 }
 
@@ -208,8 +215,9 @@ def VerifyNumericsPass : IngotPass<"ingot-verify-numerics"> {
 def AddGreedyTwinPass : IngotPass<"ingot-add-greedy-twin"> {
   let summary = "clone an entry that returns logits into one that returns their argmax";
   let description = [{
-    Steps without a sampled row run the twin, whose head keeps its logits in registers. Both share every kernel but
-    the head's, and the order of its sums. Marks entries with `ingot.output`: "logits" or "argmax".
+    Steps without a sampled row run the twin, whose head keeps its logits in registers. Both share
+    every kernel but the head's, and the order of its sums. Marks entries with `ingot.output`:
+    "logits" or "argmax".
 
     ```mlir
     func.func @forward(...) -> (tensor<?x512xf32, #ingot.rows<returned>>, !kv) {
@@ -225,9 +233,10 @@ def AddGreedyTwinPass : IngotPass<"ingot-add-greedy-twin"> {
 def BucketVariantsPass : IngotPass<"ingot-bucket-variants"> {
   let summary = "clone each entry per bucket of tokens";
   let description = [{
-    The entry itself becomes the bucket "decode" (steps of at most `decode-tokens` tokens); a clone `<entry>_wide` for all
-    larger steps asks for the "wide" variant of every matmul kernel. Variants do the same work in the same order: the
-    signature is that of the entry. With `max-tokens` within the decode bucket there is no clone.
+    The entry itself becomes the bucket "decode" (steps of at most `decode-tokens` tokens); a
+    clone `<entry>_wide` for all larger steps asks for the "wide" variant of every matmul kernel.
+    Variants do the same work in the same order: the signature is that of the entry. With
+    `max-tokens` within the decode bucket there is no clone.
 
     Marks entries with `ingot.bucket` (name) and `ingot.max_tokens` (absent = the plan's limit).
     Needs: `ingot-outline`, so that every matmul is a fused op.
@@ -240,9 +249,10 @@ def BucketVariantsPass : IngotPass<"ingot-bucket-variants"> {
 def LaunchStatsPass : IngotPass<"ingot-launch-stats"> {
   let summary = "record launches and bytes moved as the program stands";
   let description = [{
-    Counts every op but parameters as a launch that reads its operands and writes its results. Leaves a row named
-    `stage` in the module's `ingot.launch_stats`: launches of a step, launches per layer, bytes of activations per row and bytes of
-    weights per step, of the first entry. Run before and after the fusions to see what they gained.
+    Counts every op but parameters as a launch that reads its operands and writes its results.
+    Leaves a row named `stage` in the module's `ingot.launch_stats`: launches of a step, launches
+    per layer, bytes of activations per row and bytes of weights per step, of the first entry. Run
+    before and after the fusions to see what they gained.
 
     ```mlir
     ingot.launch_stats = {fused = {launches = 24, per_layer = 10.0, row_bytes = 5120, weight_bytes = 81920}}
@@ -254,9 +264,9 @@ def LaunchStatsPass : IngotPass<"ingot-launch-stats"> {
 def OutlinePass : IngotPass<"ingot-outline"> {
   let summary = "wrap every op that no fusion took into a fused op of its own";
   let description = [{
-    Afterwards an entry holds fused ops, parameters and its return, nothing else: code generation and planning see
-    one kind of launch. Each region must be readable by a kernel family (`readKernelSpec`); the error names the op and
-    the family's reason.
+    Afterwards an entry holds fused ops, parameters and its return, nothing else: code generation
+    and planning see one kind of launch. Each region must be readable by a kernel family
+    (`readKernelSpec`); the error names the op and the family's reason.
 
     ```mlir
     %z = ingot.add %x, %y : tensor<?x64xf32>
@@ -272,8 +282,9 @@ def OutlinePass : IngotPass<"ingot-outline"> {
 def QuantizeActivationsPass : IngotPass<"ingot-quantize-activations"> {
   let summary = "put the rounding point of its input before every linear";
   let description = [{
-    Rows that meet an integer weight are quantized to int8 with a scale per row and 32 columns; rows that meet a
-    bfloat16 weight are rounded to bfloat16. All linears that read one value share one rounding point.
+    Rows that meet an integer weight are quantized to int8 with a scale per row and 32 columns;
+    rows that meet a bfloat16 weight are rounded to bfloat16. All linears that read one value
+    share one rounding point.
 
     ```mlir
     %q = ingot.linear %h, %wq : tensor<?x64xf32>, tensor<64x64x!ingot.qweight<4, 32>> -> tensor<?x64xf32>
@@ -281,8 +292,8 @@ def QuantizeActivationsPass : IngotPass<"ingot-quantize-activations"> {
     %a = ingot.quantize %h : tensor<?x64xf32> -> tensor<?x64x!ingot.qact<pow2>>
     %q = ingot.linear %a, %wq : tensor<?x64x!ingot.qact<pow2>>, tensor<64x64x!ingot.qweight<4, 32>> -> tensor<?x64xf32>
     ```
-    `scale=none` leaves rows before integer weights in float32: a recipe for measuring weights alone, which only the
-    reference evaluator runs.
+    `scale=none` leaves rows before integer weights in float32: a recipe for measuring weights
+    alone, which only the reference evaluator runs.
   }];
   let options = [
     Option<"scale", "scale", "std::string", "\"pow2\"", "Activation scales: pow2, f32 or none">];
@@ -293,10 +304,11 @@ def QuantizeActivationsPass : IngotPass<"ingot-quantize-activations"> {
 def QuantizeWeightsPass : IngotPass<"ingot-quantize-weights"> {
   let summary = "choose the storage format of every matrix";
   let description = [{
-    A scheme is `bf16`, `int8[:GROUP]` or `int4[:GROUP]`, GROUP columns per scale: a multiple of 32 or `channel` (32 when
-    left out). `linear` holds for all projections, `head` for the one that makes the logits, `embedding` for
-    tables of rows; a table that is also the head is one parameter and takes the head's scheme. `overrides` are `PATTERN=SCHEME`, first
-    match wins; a pattern (`*`, `?`, `[...]`) is matched against the parameter's name, with and without a last
+    A scheme is `bf16`, `int8[:GROUP]` or `int4[:GROUP]`, GROUP columns per scale: a multiple of
+    32 or `channel` (32 when left out). `linear` holds for all projections, `head` for the one
+    that makes the logits, `embedding` for tables of rows; a table that is also the head is one
+    parameter and takes the head's scheme. `overrides` are `PATTERN=SCHEME`, first match wins; a
+    pattern (`*`, `?`, `[...]`) is matched against the parameter's name, with and without a last
     `.weight`. A pattern that matches nothing is an error. Vectors stay float.
 
     ```mlir
@@ -305,12 +317,15 @@ def QuantizeWeightsPass : IngotPass<"ingot-quantize-weights"> {
     // becomes
     %w = ingot.param "model.layers.0.mlp.down_proj.weight" : tensor<64x172x!ingot.qweight<4, 32>>
     ```
-    Only types change here; the bytes are made when parameters are packed.
+    Only types (and, with `clip-search`, an attribute of integer parameters) change here; the bytes
+    are made when parameters are packed.
   }];
   let options = [
     Option<"linear", "linear", "std::string", "\"bf16\"", "Scheme of projections">,
     Option<"head", "head", "std::string", "\"bf16\"", "Scheme of the head">,
     Option<"embedding", "embedding", "std::string", "\"bf16\"", "Scheme of embedding tables">,
+    Option<"clipSearch", "clip-search", "bool", "false",
+           "Search the range of each group of integers for the least squared error">,
     ListOption<"overrides", "overrides", "std::string", "PATTERN=SCHEME, first match wins">];
   let statistics = [Statistic<"numInt4", "num-int4", "matrices stored as int4">,
                     Statistic<"numInt8", "num-int8", "matrices stored as int8">,

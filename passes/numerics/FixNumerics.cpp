@@ -47,7 +47,7 @@ struct FixNumericsPass : public ingot::impl::FixNumericsPassBase<FixNumericsPass
     ModuleOp module = getOperation();
     SmallVector<NamedAttribute> texts;
     Builder builder(module.getContext());
-    for (func::FuncOp entry : entriesOf(module)) {
+    for (func::FuncOp entry : functionsOf(module)) {
       entry.walk([&](PagedAttentionOp attention) { roundQuery(attention); });
       if (entry.walk([&](Operation *op) { return stamp(op); }).wasInterrupted())
         return signalPassFailure();

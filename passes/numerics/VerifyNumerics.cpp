@@ -33,7 +33,7 @@ struct VerifyNumericsPass : public ingot::impl::VerifyNumericsPassBase<VerifyNum
   void runOnOperation() override {
     markAllAnalysesPreserved();
     auto texts = getOperation()->getAttrOfType<DictionaryAttr>(kNumericsAttr);
-    for (func::FuncOp entry : entriesOf(getOperation()))
+    for (func::FuncOp entry : functionsOf(getOperation()))
       if (failed(verifyEntry(entry, texts)))
         return signalPassFailure();
   }

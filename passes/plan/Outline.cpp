@@ -17,7 +17,7 @@ namespace {
 
 struct OutlinePass : public ingot::impl::OutlinePassBase<OutlinePass> {
   void runOnOperation() override {
-    for (func::FuncOp entry : entriesOf(getOperation()))
+    for (func::FuncOp entry : functionsOf(getOperation()))
       for (Operation &op : llvm::make_early_inc_range(entry.getBody().front().without_terminator()))
         if (!isa<FusedOp, ParamOp>(op) && failed(wrap(&op)))
           return signalPassFailure();

@@ -26,7 +26,7 @@ struct QuantizeActivationsPass
                                  << "' is no activation scale; write pow2, f32 or none";
       return signalPassFailure();
     }
-    for (func::FuncOp entry : entriesOf(getOperation())) {
+    for (func::FuncOp entry : functionsOf(getOperation())) {
       rounded_.clear();
       entry.walk([&](LinearOp linear) { roundInput(linear); });
     }

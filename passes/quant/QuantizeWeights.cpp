@@ -116,7 +116,7 @@ private:
 
   llvm::MapVector<StringRef, Matrix> collectMatrices() {
     llvm::MapVector<StringRef, Matrix> matrices;
-    for (func::FuncOp entry : entriesOf(getOperation())) {
+    for (func::FuncOp entry : functionsOf(getOperation())) {
       LinearOp headLinear = headOf(entry);
       for (ParamOp param : entry.getOps<ParamOp>()) {
         if (cast<RankedTensorType>(param.getType()).getRank() != 2)
@@ -146,6 +146,7 @@ private:
       auto type = cast<RankedTensorType>(param.getType());
       param.getResult().setType(
           RankedTensorType::get(type.getShape(), scheme.elementType(&getContext())));
+      param.setClipSearch(clipSearch && scheme.bits != 16);
     }
     ++(scheme.bits == 4 ? numInt4 : scheme.bits == 8 ? numInt8 : numBf16);
   }

@@ -52,7 +52,7 @@ FusionTally runFusion(mlir::ModuleOp module, llvm::StringRef name, bool enable, 
   if (!enable)
     report.disabled();
   else
-    for (mlir::func::FuncOp entry : entriesOf(module)) {
+    for (mlir::func::FuncOp entry : functionsOf(module)) {
       auto anchors = entry.getBody().front().template getOps<Anchor>();
       for (Anchor anchor : llvm::SmallVector<Anchor>(anchors.begin(), anchors.end()))
         visit(anchor, report);

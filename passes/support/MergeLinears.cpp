@@ -25,7 +25,8 @@ bool ingot::canMergeLinears(ArrayRef<LinearOp> linears, std::string &reason) {
       reason = "the projections read different values";
       return false;
     }
-    if (elementOf(linear.getWeight()) != elementOf(first.getWeight())) {
+    if (elementOf(linear.getWeight()) != elementOf(first.getWeight()) ||
+        param.getClipSearch() != first.getWeight().getDefiningOp<ParamOp>().getClipSearch()) {
       reason = "the weights are stored in different formats";
       return false;
     }
@@ -59,10 +60,10 @@ static ParamOp mergeParams(OpBuilder &builder, ArrayRef<LinearOp> linears, Strin
   auto first = LinearOp(linears.front()).getWeight().getDefiningOp<ParamOp>();
   auto firstType = cast<RankedTensorType>(first.getType());
   auto type = RankedTensorType::get({rows, firstType.getDimSize(1)}, firstType.getElementType());
-  return ParamOp::create(builder, first.getLoc(), type,
-                         builder.getStringAttr(mergedName(first.getName(), lastName)),
-                         builder.getArrayAttr(sources),
-                         interleave ? builder.getI64IntegerAttr(interleave) : IntegerAttr());
+  return ParamOp::create(
+      builder, first.getLoc(), type, builder.getStringAttr(mergedName(first.getName(), lastName)),
+      builder.getArrayAttr(sources),
+      interleave ? builder.getI64IntegerAttr(interleave) : IntegerAttr(), first.getClipSearch());
 }
 
 int64_t ingot::mergeLinears(ArrayRef<LinearOp> linears, StringRef lastName, int64_t interleave) {

@@ -14,6 +14,12 @@ SmallVector<func::FuncOp> ingot::entriesOf(ModuleOp module) {
   return entries;
 }
 
+SmallVector<func::FuncOp> ingot::functionsOf(ModuleOp module) {
+  auto functions = llvm::make_filter_range(module.getOps<func::FuncOp>(),
+                                           [](func::FuncOp f) { return !f.isExternal(); });
+  return SmallVector<func::FuncOp>(functions.begin(), functions.end());
+}
+
 int64_t ingot::columnsOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getDimSize(1);
 }
@@ -31,7 +37,7 @@ int ingot::outputResultOf(func::FuncOp entry) {
 
 LinearOp ingot::headOf(func::FuncOp entry) {
   const int output = outputResultOf(entry);
-  if (output < 0)
+  if (output < 0 || rowSpaceOf(entry.getResultTypes()[output]) != RowSpace::returned)
     return {};
   Value value = entry.getBody().front().getTerminator()->getOperand(output);
   while (Operation *op = value.getDefiningOp()) {
@@ -101,8 +107,10 @@ std::string labelNear(ArrayRef<Operation *> ops, bool forward) {
       for (Value operand : queue[i]->getOperands())
         if (Operation *definition = operand.getDefiningOp())
           next.push_back(definition);
-    // Use lists have no meaningful order; the program has.
-    llvm::sort(next, [](Operation *a, Operation *b) { return a != b && a->isBeforeInBlock(b); });
+    // Use lists have no meaningful order; the program has. Nearest first.
+    llvm::sort(next, [&](Operation *a, Operation *b) {
+      return a != b && a->isBeforeInBlock(b) == forward;
+    });
     for (Operation *op : next)
       if (seen.insert(op).second)
         queue.push_back(op);
@@ -120,10 +128,12 @@ std::string ingot::labelOf(ArrayRef<Operation *> ops) {
       best = label;
       bestRank = labelRank(op);
     }
+  // A rounding point serves its reader, everything else belongs to what it continues.
+  const bool forward = isa<RoundOp, QuantizeOp, SelectRowsOp>(ops.front());
   if (best.empty())
-    best = labelNear(ops, /*forward=*/true);
+    best = labelNear(ops, forward);
   if (best.empty())
-    best = labelNear(ops, /*forward=*/false);
+    best = labelNear(ops, !forward);
   return best.empty() ? ops.front()->getName().stripDialect().str() : best;
 }
 

@@ -24,6 +24,9 @@ inline constexpr const char kLaunchStatsAttr[] =
 /// Functions that take a ragged batch, in program order.
 llvm::SmallVector<mlir::func::FuncOp> entriesOf(mlir::ModuleOp module);
 
+/// Every function with a body, entries and others, in program order: what local rewrites walk.
+llvm::SmallVector<mlir::func::FuncOp> functionsOf(mlir::ModuleOp module);
+
 /// Columns of a row tensor.
 int64_t columnsOf(mlir::Value value);
 /// Element type of a tensor.
@@ -38,7 +41,7 @@ LinearOp headOf(mlir::func::FuncOp entry);
 /// "layers.3.mlp.down_proj" from "model.layers.3.mlp.down_proj.weight".
 std::string labelOfParam(llvm::StringRef name);
 /// Where in the model the ops stand: the label of the weight, norm, cache layer or table among
-/// them, else that of the ops they feed, else of those that feed them.
+/// them, else (rounding points) that of the ops they feed or (others) of those that feed them.
 std::string labelOf(llvm::ArrayRef<mlir::Operation *> ops);
 /// 3 for "layers.3.mlp.down_proj"; nothing outside the layers.
 std::optional<int64_t> layerOfLabel(llvm::StringRef label);

@@ -1,0 +1,11 @@
+// The residual sum in the epilogue of both projections of a layer.
+// DEFINE: %{model} = %S/inputs/tiny-qwen3.mlir
+// DEFINE: %{bf16} = --ingot-quantize-weights --ingot-quantize-activations
+// DEFINE: %{int} = --ingot-quantize-weights="linear=int4:32 head=int8:32 embedding=int8:32" --ingot-quantize-activations
+// DEFINE: %{prepare} = --ingot-fix-numerics
+// RUN: ingot-opt %{model} %{bf16} %{prepare} --compare-pipeline="ingot-fuse-residual-add" | FileCheck %s
+// RUN: ingot-opt %{model} %{int} %{prepare} --compare-pipeline="ingot-fuse-residual-add" | FileCheck %s
+// CHECK: @forward result 0: bit-equal
+
+// RUN: ingot-opt %{model} %{int} %{prepare} --ingot-fuse-residual-add | FileCheck %s --check-prefix=FIRED
+// FIRED: fired = 4 : i64, missed = 0 : i64, name = "fuse-residual-add"
