@@ -1,6 +1,6 @@
-// How code generation sees the levels of target "cpu" (runtime/base/CpuFeatures.h). All levels give the same bits
-// over the same packed weights; they differ in the primitives that compute a block (Primitives.h) and in tile
-// heights.
+// How code generation sees the levels of target "cpu" (runtime/base/CpuFeatures.h). All levels give
+// the same bits over the same packed weights; they differ in the primitives that compute a block
+// (Primitives.h) and in tile heights.
 #pragma once
 
 #include "runtime/base/CpuFeatures.h"

@@ -1,9 +1,9 @@
-// A small language for writing kernels: typed values with operators, loads and stores at byte offsets, loops with
-// carried values. It emits arith, vector, scf and LLVM dialect ops. The header includes no MLIR header, so a
-// file that emits a kernel compiles in a second.
+// A small language for writing kernels: typed values with operators, loads and stores at byte
+// offsets, loops with carried values. It emits arith, vector, scf and LLVM dialect ops. The header
+// includes no MLIR header, so a file that emits a kernel compiles in a second.
 //
-// Arithmetic is exact about rounding: every op is IEEE, none carries a fast-math flag, fused multiply-add exists
-// only where `fma` is written.
+// Arithmetic is exact about rounding: every op is IEEE, none carries a fast-math flag, fused
+// multiply-add exists only where `fma` is written.
 #pragma once
 
 #include "codegen/cpu/IsaLevel.h"
@@ -31,8 +31,8 @@ struct Type {
   constexpr Type with(Elem other) const { return {other, lanes}; }
 };
 
-inline constexpr Type kI8{Elem::I8}, kI16{Elem::I16}, kI32{Elem::I32}, kI64{Elem::I64}, kF32{Elem::F32},
-    kPtr{Elem::Ptr};
+inline constexpr Type kI8{Elem::I8}, kI16{Elem::I16}, kI32{Elem::I32}, kI64{Elem::I64},
+    kF32{Elem::F32}, kPtr{Elem::Ptr};
 /// Sixteen lanes: one zmm register, or two ymm.
 inline constexpr Type kI32x16{Elem::I32, 16}, kF32x16{Elem::F32, 16}, kF16x16{Elem::F16, 16},
     kI16x16{Elem::I16, 16}, kI16x32{Elem::I16, 32}, kI8x64{Elem::I8, 64}, kI8x16{Elem::I8, 16};
@@ -72,7 +72,15 @@ enum class Binary : uint8_t { Add, Sub, Mul, Div, Rem, And, Or, Xor, Shl, ShrU, 
 enum class Unary : uint8_t { Neg, Sqrt, RoundEven };
 /// Comparisons: floats ordered (false for NaN), integers signed; the U forms are unsigned.
 enum class Compare : uint8_t { Eq, Ne, Lt, Le, Gt, Ge, LtU, Unordered };
-enum class Convert : uint8_t { SignExtend, ZeroExtend, Truncate, IntToFloat, FloatToInt, FloatExtend, Bitcast };
+enum class Convert : uint8_t {
+  SignExtend,
+  ZeroExtend,
+  Truncate,
+  IntToFloat,
+  FloatToInt,
+  FloatExtend,
+  Bitcast
+};
 
 class KernelBuilder {
 public:
@@ -84,10 +92,12 @@ public:
   const IsaInfo &isa() const { return isa_; }
 
   // ---- functions ----
-  /// The exported function of ABI abi::KernelFn. `body` gets args (ptr), begin and end (i64), scratch (ptr).
+  /// The exported function of ABI abi::KernelFn. `body` gets args (ptr), begin and end (i64),
+  /// scratch (ptr).
   void kernel(std::string_view name,
               const std::function<void(Val args, Val begin, Val end, Val scratch)> &body);
-  /// A function local to the object. It is never inlined: registers are allocated for its loops alone.
+  /// A function local to the object. It is never inlined: registers are allocated for its loops
+  /// alone.
   Function function(std::string_view name, std::vector<Type> arguments, std::vector<Type> results,
                     const std::function<Vals(const Vals &)> &body);
   Vals call(const Function &callee, const Vals &arguments);
@@ -132,7 +142,8 @@ public:
   Vals loop(Val begin, Val end, int64_t step, const Vals &initial, const LoopBody &body);
   void loop(Val begin, Val end, int64_t step, const std::function<void(Val index)> &body);
   void ifThen(Val condition, const std::function<void()> &then);
-  Vals ifElse(Val condition, const std::function<Vals()> &then, const std::function<Vals()> &otherwise);
+  Vals ifElse(Val condition, const std::function<Vals()> &then,
+              const std::function<Vals()> &otherwise);
 
   /// The module under construction, for ObjectEmitter (KernelBuilderImpl.h).
   struct Impl;
@@ -144,8 +155,8 @@ private:
   std::unique_ptr<Impl> impl_;
 };
 
-// ---- operators: a scalar beside a vector is splat, a C++ number becomes a constant, pointer + bytes is an address.
-// Division, remainder and shrU are unsigned.
+// ---- operators: a scalar beside a vector is splat, a C++ number becomes a constant, pointer +
+// bytes is an address. Division, remainder and shrU are unsigned.
 Val binaryMixed(Binary op, Val a, Val b);
 template <typename Number>
   requires std::is_arithmetic_v<Number>
@@ -175,9 +186,15 @@ INGOT_VAL_OPERATOR(|, Or)
 INGOT_VAL_OPERATOR(^, Xor)
 #undef INGOT_VAL_OPERATOR
 
-inline Val shl(Val a, int bits) { return a.builder().binary(Binary::Shl, a, constantLike(a, bits)); }
-inline Val shrU(Val a, int bits) { return a.builder().binary(Binary::ShrU, a, constantLike(a, bits)); }
-inline Val shrS(Val a, int bits) { return a.builder().binary(Binary::ShrS, a, constantLike(a, bits)); }
+inline Val shl(Val a, int bits) {
+  return a.builder().binary(Binary::Shl, a, constantLike(a, bits));
+}
+inline Val shrU(Val a, int bits) {
+  return a.builder().binary(Binary::ShrU, a, constantLike(a, bits));
+}
+inline Val shrS(Val a, int bits) {
+  return a.builder().binary(Binary::ShrS, a, constantLike(a, bits));
+}
 inline Val bitcast(Val a, Type to) { return a.builder().convert(Convert::Bitcast, a, to); }
 
 } // namespace ingot::cpu

@@ -1,4 +1,5 @@
-// The body of a fused op as plain data: what the emitters read. ReadKernel.h makes it from IR, tests by hand.
+// The body of a fused op as plain data: what the emitters read. ReadKernel.h makes it from IR,
+// tests by hand.
 #pragma once
 
 #include "runtime/artifact/KernelAbi.h"
@@ -24,32 +25,48 @@ enum class ValueKind : uint8_t {
 /// One SSA value of the body.
 struct ProgramValue {
   ValueKind kind;
-  int64_t columns = 0;        ///< rows: logical columns
-  bool returnedRows = false;  ///< rows: one per returned token instead of one per token
-  bool floatScale = false;    ///< QuantRows: float32 scales instead of powers of two
-  int slot = -1;              ///< first slot in args: operands, and results that are yielded; else -1
-  WeightLayout weight{};      ///< Parameter
-  abi::KvLayout kv{};         ///< Kv
+  int64_t columns = 0;       ///< rows: logical columns
+  bool returnedRows = false; ///< rows: one per returned token instead of one per token
+  bool floatScale = false;   ///< QuantRows: float32 scales instead of powers of two
+  int slot = -1;         ///< first slot in args: operands, and results that are yielded; else -1
+  WeightLayout weight{}; ///< Parameter
+  abi::KvLayout kv{};    ///< Kv
 };
 
+/// Ops of the dialect. The first two make rows from the batch; Round and Quantize are the rounding
+/// points; ArgmaxPartial and ArgmaxFold are the halves of Argmax.
 enum class OpKind : uint8_t {
-  Embed, RopeAngles,                                   // batch -> rows
-  Add, Mul, AddBias, Silu, RmsNorm, Rope, Split, SelectRows, // rows -> rows
-  Round, Quantize,                                     // rounding points
-  Argmax, ArgmaxPartial, ArgmaxFold,                   // rows -> index; rows -> partials -> index
-  Linear, PagedAttention, KvAppend,
+  Embed,
+  RopeAngles,
+  Add,
+  Mul,
+  AddBias,
+  Silu,
+  RmsNorm,
+  Rope,
+  Split,
+  SelectRows,
+  Round,
+  Quantize,
+  Argmax,
+  ArgmaxPartial,
+  ArgmaxFold,
+  Linear,
+  PagedAttention,
+  KvAppend,
 };
 
-/// Operands and results index KernelProgram::values, in the order of the op's definition without its batch.
+/// Operands and results index KernelProgram::values, in the order of the op's definition without
+/// its batch.
 struct ProgramOp {
   OpKind kind;
   std::vector<int> operands{};
   std::vector<int> results{};
-  int64_t headDim = 0;        ///< RmsNorm (0: the row), Rope, PagedAttention
-  int64_t heads = 0;          ///< PagedAttention: query heads
-  int64_t interleave = 0;     ///< Split
-  float eps = 0;              ///< RmsNorm
-  float scale = 1;            ///< PagedAttention; RopeAngles: attention factor
+  int64_t headDim = 0;          ///< RmsNorm (0: the row), Rope, PagedAttention
+  int64_t heads = 0;            ///< PagedAttention: query heads
+  int64_t interleave = 0;       ///< Split
+  float eps = 0;                ///< RmsNorm
+  float scale = 1;              ///< PagedAttention; RopeAngles: attention factor
   std::vector<float> invFreq{}; ///< RopeAngles
 };
 

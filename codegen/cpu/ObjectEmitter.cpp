@@ -113,9 +113,9 @@ bool hasFastMath(llvm::Module &module) {
   return false;
 }
 
-/// Loops are already written in vectors, unrolled where it pays, in an order that fits the registers: LLVM only cleans
-/// up. In particular `reassociate` is left out, which would rebuild chains of integer adds into trees that
-/// do not fit.
+/// Loops are already written in vectors, unrolled where it pays, in an order that fits the
+/// registers: LLVM only cleans up. In particular `reassociate` is left out, which would rebuild
+/// chains of integer adds into trees that do not fit.
 constexpr const char *kPipeline =
     "function(simplifycfg,early-cse<memssa>,instcombine,loop-simplify,lcssa,"
     "loop-mssa(loop-rotate,licm<allowspeculation>),simplifycfg,early-cse<memssa>,instcombine,adce),"
@@ -139,8 +139,8 @@ Status optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   return Status::ok();
 }
 
-/// TargetMachine::addPassesToEmitFile without the machine combiner: it rebuilds chains of adds into trees, and the
-/// register allocator pays with spills in the inner loop.
+/// TargetMachine::addPassesToEmitFile without the machine combiner: it rebuilds chains of adds into
+/// trees, and the register allocator pays with spills in the inner loop.
 Result<std::string> machineCode(llvm::Module &module, llvm::TargetMachine &generic,
                                 llvm::CodeGenFileType fileType, const std::string &kernel) {
   auto &machine = static_cast<llvm::CodeGenTargetMachineImpl &>(generic);

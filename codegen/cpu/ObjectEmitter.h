@@ -16,8 +16,8 @@ enum class EmitKind : uint8_t {
   Object,   ///< ELF relocatable
 };
 
-/// Translates and optimises the kernel in `builder`, which is used up. Same kernel, same bytes. Every function
-/// except the kernel becomes local and is never inlined.
+/// Translates and optimises the kernel in `builder`, which is used up. Same kernel, same bytes.
+/// Every function except the kernel becomes local and is never inlined.
 Result<std::string> emitKernel(KernelBuilder &builder, EmitKind kind);
 
 } // namespace ingot::cpu

@@ -39,7 +39,8 @@ void IntDot::step(Val weights, Val activations) {
   sum_ = sum_ ? sum_ + part : part;
 }
 
-// Even and odd bytes apart in 16-bit lanes: products of 255 * 127 fit, and vpmaddwd adds pairs in 32 bits.
+// Even and odd bytes apart in 16-bit lanes: products of 255 * 127 fit, and vpmaddwd adds pairs in
+// 32 bits.
 Val IntDot::stepBytesV3(Val weights, Val activations) {
   const Val a = bitcast(activations, kI16x16), w = bitcast(weights, kI16x16);
   const Val oddA = shrS(a, 8), evenA = shrS(shl(a, 8), 8);
@@ -51,8 +52,7 @@ Val IntDot::finish() {
   if (b_.isa().avx512)
     return sum_;
   if (weights_ == DotWeights::Nibbles)
-    sum_ = b_.intrinsic("llvm.x86.avx2.pmadd.wd", kI32x8,
-                        {sum_, b_.constant(kI16x16, int64_t(1))});
+    sum_ = b_.intrinsic("llvm.x86.avx2.pmadd.wd", kI32x8, {sum_, b_.constant(kI16x16, int64_t(1))});
   return sum_ + start_;
 }
 

@@ -1,5 +1,5 @@
-// What differs between instruction-set levels, and the vector forms of runtime/base/Numerics.h. Everything
-// here takes and gives 16 lanes (one zmm register or two ymm) unless said otherwise.
+// What differs between instruction-set levels, and the vector forms of runtime/base/Numerics.h.
+// Everything here takes and gives 16 lanes (one zmm register or two ymm) unless said otherwise.
 #pragma once
 
 #include "codegen/cpu/KernelBuilder.h"
@@ -14,15 +14,16 @@ enum class DotWeights : uint8_t {
   Bytes,   ///< 0..255; pairs do not fit 16 bits and may not saturate
 };
 
-/// One register of int32 sums of u8 weights times s8 activations over a block of 32 k: 16 lanes with AVX-512, else
-/// 8. Exact, so every level gives the same sums: vpdpbusd, or vpmaddubsw and vpmaddwd, or vpmaddwd on
-/// widened bytes.
+/// One register of int32 sums of u8 weights times s8 activations over a block of 32 k: 16 lanes
+/// with AVX-512, else 8. Exact, so every level gives the same sums: vpdpbusd, or vpmaddubsw and
+/// vpmaddwd, or vpmaddwd on widened bytes.
 class IntDot {
 public:
   /// `start`: the correction for the unsigned weights' offset, per lane.
   IntDot(KernelBuilder &builder, DotWeights weights, Val start);
 
-  /// Four k per lane: `weights` byte 4c+j = k j of column c, `activations` the same 4 bytes in all lanes.
+  /// Four k per lane: `weights` byte 4c+j = k j of column c, `activations` the same 4 bytes in all
+  /// lanes.
   void step(Val weights, Val activations);
   Val finish();
 
@@ -32,14 +33,14 @@ private:
   KernelBuilder &b_;
   DotWeights weights_;
   Val start_;
-  Val sum_; ///< AVX-512: int32, running from start. Else int16 (Nibbles) or int32 (Bytes), from zero
+  Val sum_; ///< AVX-512: int32 from start on; else int16 (Nibbles) or int32 (Bytes) from zero
 };
 
 /// 32-bit lanes of the level's registers.
 inline uint32_t nativeLanes(const IsaInfo &isa) { return isa.avx512 ? 16 : 8; }
 
-/// sum + a[1] * w[1] + a[0] * w[0], two roundings, odd first: `weights` and `activations` are int32 lanes whose
-/// halves are bf16. Levels without vdpbf16ps take two FMAs.
+/// sum + a[1] * w[1] + a[0] * w[0], two roundings, odd first: `weights` and `activations` are int32
+/// lanes whose halves are bf16. Levels without vdpbf16ps take two FMAs.
 Val dotBf16(KernelBuilder &b, Val sum, Val weights, Val activations);
 /// The same with activations already widened to float32 (levels without vdpbf16ps).
 Val dotBf16Widened(KernelBuilder &b, Val sum, Val weights, Val even, Val odd);
@@ -48,7 +49,8 @@ Val dotBf16Widened(KernelBuilder &b, Val sum, Val weights, Val even, Val odd);
 
 /// int16 bits of bf16 -> float32, exact.
 Val fromBf16(KernelBuilder &b, Val bits);
-/// float32 -> bf16 bits in the low half of int32 lanes: nearest even, denormals to signed zero, NaN quiet.
+/// float32 -> bf16 bits in the low half of int32 lanes: nearest even, denormals to signed zero, NaN
+/// quiet.
 Val toBf16(KernelBuilder &b, Val value);
 /// `lanes` f16 at `pointer` -> float32.
 Val loadF16(KernelBuilder &b, Val pointer, int64_t byteOffset, uint32_t lanes = 16);
@@ -66,7 +68,8 @@ SinCosVals sinCos(KernelBuilder &b, Val x);
 
 // ---- Rule R ------------------------------------------------------------------------------------
 
-/// Halving tree over 16 * parts.size() lanes (a power of two), lane i of part p being logical lane 16 p + i.
+/// Halving tree over 16 * parts.size() lanes (a power of two), lane i of part p being logical lane
+/// 16 p + i.
 Val halvingTree(KernelBuilder &b, Vals parts);
 /// Largest lane, by the same tree; NaN lanes of `parts` lose against any number.
 Val maxTree(KernelBuilder &b, Vals parts);
@@ -77,8 +80,8 @@ Val absolute(KernelBuilder &b, Val x);
 
 // ---- activations -------------------------------------------------------------------------------
 
-/// Quantizes 32 columns to int8 (numerics::quantizeActGroup, or ...F32 when `floatScale`) and stores
-/// them and their ActGroupMeta.
+/// Quantizes 32 columns to int8 (numerics::quantizeActGroup, or ...F32 when `floatScale`) and
+/// stores them and their ActGroupMeta.
 void quantizeGroup(KernelBuilder &b, Val low, Val high, bool floatScale, Val bytes, Val meta);
 
 } // namespace ingot::cpu

@@ -1,5 +1,6 @@
-// Workbench of the matmul kernel: compiles one shape for one level, times it on one thread and prints the distance
-// to the walls, which are measured in the same moment: the vpdpbusd (or FMA) peak and the read bandwidth.
+// Workbench of the matmul kernel: compiles one shape for one level, times it on one thread and
+// prints the distance to the walls, which are measured in the same moment: the vpdpbusd (or FMA)
+// peak and the read bandwidth.
 //   matmul_bench [int4|int8|bf16] [rows] [outputs] [inputs] [group] [level] [asm]
 #include "codegen/cpu/kernels/EmitMatmul.h"
 #include "tests/codegen/support/KernelHarness.h"
@@ -121,12 +122,14 @@ int main(int argc, char **argv) {
     kernel.function()(args.data(), 0, uint32_t(test.layout().units), scratch.as<void>());
   });
   const double operations = 2.0 * size.rows * size.outputs * size.inputs / seconds;
-  std::printf("%s group %lld, %lld x %lld x %lld, %s: %.1f GOP/s = %.1f %% of %.1f (1 thread, peak of %s)",
-              argc > 1 ? argv[1] : "int4", (long long)size.group, (long long)size.rows,
-              (long long)size.outputs, (long long)size.inputs, levelName(*level), operations * 1e-9,
-              100 * operations / peak, peak * 1e-9, integer ? "vpdpbusd" : "FMA");
+  std::printf(
+      "%s group %lld, %lld x %lld x %lld, %s: %.1f GOP/s = %.1f %% of %.1f (1 thread, peak of %s)",
+      argc > 1 ? argv[1] : "int4", (long long)size.group, (long long)size.rows,
+      (long long)size.outputs, (long long)size.inputs, levelName(*level), operations * 1e-9,
+      100 * operations / peak, peak * 1e-9, integer ? "vpdpbusd" : "FMA");
   if (bandwidth > 0)
-    std::printf("; weights at %.2f GB/s = %.0f %% of %.2f read", test.layout().bytes / seconds * 1e-9,
+    std::printf("; weights at %.2f GB/s = %.0f %% of %.2f read",
+                test.layout().bytes / seconds * 1e-9,
                 100 * test.layout().bytes / seconds / bandwidth, bandwidth * 1e-9);
   std::printf("; compiled in %.0f ms, image %zu B\n", compileSeconds * 1e3, kernel.image().size());
 }

@@ -1,5 +1,5 @@
-// The machine code of the matmul kernels: the instructions that each level is for, and nothing on the stack in the loops
-// where the time goes.
+// The machine code of the matmul kernels: the instructions that each level is for, and nothing on
+// the stack in the loops where the time goes.
 #include "codegen/cpu/kernels/EmitMatmul.h"
 #include "tests/codegen/support/Assembly.h"
 #include "tests/codegen/support/MatmulCase.h"
@@ -18,8 +18,8 @@ std::string assemblyOfMatmul(CpuLevel level, const MatmulSize &size) {
   });
 }
 
-/// Every inner loop of every row tile holds at least `perRow` times its rows of `instruction` (tiles that take several
-/// passes over K: per pass) and never touches the stack.
+/// Every inner loop of every row tile holds at least `perRow` times its rows of `instruction`
+/// (tiles that take several passes over K: per pass) and never touches the stack.
 void checkTiles(CpuLevel level, const MatmulSize &size, const std::string &instruction,
                 int64_t perRow) {
   INFO(levelName(level) << ", format " << int(size.format) << ", group " << size.group);

@@ -1,4 +1,5 @@
-// Epilogues of matmul kernels: what stands behind the linear is computed in registers with the bits of the ops alone.
+// Epilogues of matmul kernels: what stands behind the linear is computed in registers with the bits
+// of the ops alone.
 #include "codegen/cpu/kernels/EmitMatmul.h"
 #include "tests/codegen/support/MatmulCase.h"
 
@@ -35,7 +36,8 @@ int addValue(KernelProgram &program, ValueKind kind, int64_t columns, int slot) 
   return int(program.values.size()) - 1;
 }
 
-void addOp(KernelProgram &program, OpKind kind, std::vector<int> operands, std::vector<int> results) {
+void addOp(KernelProgram &program, OpKind kind, std::vector<int> operands,
+           std::vector<int> results) {
   ProgramOp op{};
   op.kind = kind, op.operands = std::move(operands), op.results = std::move(results);
   op.interleave = kind == OpKind::Split ? 16 : 0;
@@ -87,7 +89,8 @@ TEST_CASE("a residual is added behind a matmul") {
   const MatmulCase test(kSize, 21);
   KernelProgram program = innerLinear(test);
   const int residual = addValue(program, ValueKind::F32Rows, kSize.outputs, 4);
-  addOp(program, OpKind::Add, {residual, 2}, {addValue(program, ValueKind::F32Rows, kSize.outputs, 5)});
+  addOp(program, OpKind::Add, {residual, 2},
+        {addValue(program, ValueKind::F32Rows, kSize.outputs, 5)});
   Buffer added(kSize.rows * abi::f32RowBytes(kSize.outputs)), result(added.bytes());
   fillFloats(added, 0.013f);
   runEveryLevel(test, program, {&added, &result}, [&] {
@@ -101,7 +104,8 @@ TEST_CASE("the residual may be the result's own buffer") {
   const MatmulCase test(kSize, 22);
   KernelProgram program = innerLinear(test);
   const int residual = addValue(program, ValueKind::F32Rows, kSize.outputs, 4);
-  addOp(program, OpKind::Add, {2, residual}, {addValue(program, ValueKind::F32Rows, kSize.outputs, 5)});
+  addOp(program, OpKind::Add, {2, residual},
+        {addValue(program, ValueKind::F32Rows, kSize.outputs, 5)});
   Buffer rows(kSize.rows * abi::f32RowBytes(kSize.outputs)), before(rows.bytes());
   fillFloats(before, 0.5f);
   fillFloats(rows, 0.5f);
@@ -125,7 +129,8 @@ TEST_CASE("a bias is added and both sums are kept") {
   program.returnedRows = true;
   const int bias = addValue(program, ValueKind::Parameter, kSize.outputs, 4);
   program.values[2].slot = 5;
-  addOp(program, OpKind::AddBias, {2, bias}, {addValue(program, ValueKind::F32Rows, kSize.outputs, 6)});
+  addOp(program, OpKind::AddBias, {2, bias},
+        {addValue(program, ValueKind::F32Rows, kSize.outputs, 6)});
   Buffer vector(kSize.outputs * 4), plain(kSize.rows * abi::f32RowBytes(kSize.outputs)),
       biased(plain.bytes());
   fillFloats(vector, 0.31f);
@@ -173,7 +178,8 @@ TEST_CASE("the largest column of each panel, ties to the lowest, padding never")
   KernelProgram program = test.program();
   program.values[2].slot = 4;
   addOp(program, OpKind::ArgmaxPartial, {2}, {addValue(program, ValueKind::Partials, 3, 5)});
-  Buffer logits(size.rows * abi::f32RowBytes(70)), partials(size.rows * abi::argmaxPartialRowBytes(3));
+  Buffer logits(size.rows * abi::f32RowBytes(70)),
+      partials(size.rows * abi::argmaxPartialRowBytes(3));
   runEveryLevel(test, program, {&logits, &partials}, [&] {
     for (int64_t r = 0; r < size.rows; ++r)
       for (int64_t panel = 0; panel < 3; ++panel) {

@@ -23,8 +23,8 @@ constexpr int64_t kCount = 1 << 14; ///< values per test, a multiple of 64
 std::vector<float> interestingFloats(bool withNan) {
   std::mt19937 random(11);
   std::normal_distribution<float> normal(0.0f, 8.0f);
-  std::vector<float> values = {0.0f,    -0.0f,   1.0f,     -1.0f,    87.0f,   -87.0f, 88.0f, -88.0f,
-                               1e-38f,  -1e-38f, 1e-40f,   INFINITY, -INFINITY, 3e38f, 0.5f,  -0.5f};
+  std::vector<float> values = {0.0f,   -0.0f,   1.0f,   -1.0f,    87.0f,     -87.0f, 88.0f, -88.0f,
+                               1e-38f, -1e-38f, 1e-40f, INFINITY, -INFINITY, 3e38f,  0.5f,  -0.5f};
   while (int64_t(values.size()) < kCount) {
     const float value = random() % 2 ? floatOf(uint32_t(random())) : normal(random);
     if (withNan || !std::isnan(value))
@@ -137,7 +137,8 @@ TEST_CASE("quantized groups have the bytes of the scalar functions") {
         b.loop(begin, end, 1, [&](cpu::Val i) {
           const cpu::Val in = b.load(cpu::kPtr, args, 8) + i * 128;
           cpu::quantizeGroup(b, b.load(cpu::kF32x16, in), b.load(cpu::kF32x16, in, 64), floatScale,
-                             b.load(cpu::kPtr, args, 16) + i * 32, b.load(cpu::kPtr, args, 24) + i * 8);
+                             b.load(cpu::kPtr, args, 16) + i * 32,
+                             b.load(cpu::kPtr, args, 24) + i * 8);
         });
       });
       return 0;

@@ -127,8 +127,8 @@ private:
 
   Vals packed(const Rows &rows, Val panel) {
     tiles(rows, packedTiles_, [&](Val row, Val, Val, Val) -> Vals {
-      return {panel, rows.activations + row * shape_.rowBytes,
-              rows.meta + row * shape_.metaBytes, sums_ + row * kSumBytes};
+      return {panel, rows.activations + row * shape_.rowBytes, rows.meta + row * shape_.metaBytes,
+              sums_ + row * kSumBytes};
     });
     return {};
   }
@@ -155,11 +155,12 @@ private:
     return {};
   }
 
-  /// Each of `count` tiles brings its share of the next chunk (or the next panel) into the second-level cache.
+  /// Each of `count` tiles brings its share of the next chunk (or the next panel) into the
+  /// second-level cache.
   void prefetchWeights(Val bytes, Val nextBlock, Val tile, Val count) {
     const int64_t blockBytes = shape_.panelBytes / shape_.blocks / 64 * 64;
-    const int64_t chunkLines = blockBytes / 64 *
-                               (shape_.isQuantized() ? kIntChunkBlocks : kBf16ChunkBlocks);
+    const int64_t chunkLines =
+        blockBytes / 64 * (shape_.isQuantized() ? kIntChunkBlocks : kBf16ChunkBlocks);
     const Val from = bytes + nextBlock * blockBytes;
     const Val lines = (count + (chunkLines - 1)) / count;
     b_.loop(tile * lines, tile * lines + lines, 1,

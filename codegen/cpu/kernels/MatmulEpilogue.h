@@ -14,13 +14,15 @@ public:
   /// `linear`: index of the Linear op; the ops after it are the epilogue.
   MatmulEpilogue(KernelBuilder &builder, const KernelProgram &program, size_t linear);
 
-  /// Runs the epilogue for one row and stores what is yielded. `sums`: columns 0..15 and 16..31 of the panel.
+  /// Runs the epilogue for one row and stores what is yielded. `sums`: columns 0..15 and 16..31 of
+  /// the panel.
   void emit(Val args, Val row, Val panel, const Vals &sums);
   /// Fetches the cache lines that `emit` will read and write for one row.
   void prefetch(Val args, Val row, Val panel);
 
 private:
-  /// 16-lane vectors of one value: two (32 columns per panel) or one (16, after an interleaved split).
+  /// 16-lane vectors of one value: two (32 columns per panel) or one (16, after an interleaved
+  /// split).
   Vals operand(int value, size_t vectors);
   void evaluate(const ProgramOp &op);
   void split(const ProgramOp &op);

@@ -33,7 +33,8 @@ struct TileState {
     for (Vals &row : state.sums)
       for (Val &sum : row)
         sum = values[next++];
-    state.weights = values[next], state.activations = values[next + 1], state.meta = values[next + 2];
+    state.weights = values[next], state.activations = values[next + 1],
+    state.meta = values[next + 2];
     return state;
   }
 };
@@ -86,8 +87,8 @@ public:
     for (int64_t i = 0; i < (nibbles_ ? 4 : 8); ++i) {
       Vals bytes;
       for (int64_t v = 0; v < pass_.count; ++v)
-        bytes.push_back(b_.load(pass_.bytes(), weights,
-                                pass_.offset(v, nibbles_ ? 256 : 512, 4) + i * 64));
+        bytes.push_back(
+            b_.load(pass_.bytes(), weights, pass_.offset(v, nibbles_ ? 256 : 512, 4) + i * 64));
       if (!nibbles_) {
         step(dots, bytes, state, i * 4);
         continue;
@@ -155,10 +156,10 @@ void advance(TileState &state, int64_t weightBytes) {
   state.meta = state.meta + 8;
 }
 
-/// `count` packed blocks. Groups of one block bring their scales along; else `hoisted` has them, one per register
-/// of the pass.
-TileState packedBlocks(KernelBuilder &b, const MatmulShape &shape, const ColumnPass &pass, Val count,
-                       const TileState &start, const Vals &hoisted) {
+/// `count` packed blocks. Groups of one block bring their scales along; else `hoisted` has them,
+/// one per register of the pass.
+TileState packedBlocks(KernelBuilder &b, const MatmulShape &shape, const ColumnPass &pass,
+                       Val count, const TileState &start, const Vals &hoisted) {
   const int64_t scaleBytes = hoisted.empty() ? kGroupScaleBytes : 0;
   const int64_t stride = packedBlockBytes(shape.format) + scaleBytes;
   IntBlock block(b, shape, pass, shape.format == WeightFormat::Int4);
@@ -218,8 +219,9 @@ void bf16Pair(KernelBuilder &b, const MatmulShape &shape, const ColumnPass &pass
     };
     for (int64_t v = 0; v < pass.count; ++v) {
       Val &sum = state.sums[r][v];
-      sum = shape.widened ? dotBf16Widened(b, sum, weights[v], broadcast(kF32, 0), broadcast(kF32, 4))
-                          : dotBf16(b, sum, weights[v], broadcast(kI32, 0));
+      sum = shape.widened
+                ? dotBf16Widened(b, sum, weights[v], broadcast(kF32, 0), broadcast(kF32, 4))
+                : dotBf16(b, sum, weights[v], broadcast(kI32, 0));
     }
   }
 }
@@ -287,8 +289,8 @@ MatmulShape matmulShape(const IsaInfo &isa, const ProgramValue &input, const Pro
 int64_t MatmulShape::vectorsPerPass(int64_t rows) const {
   if (lanes == 16)
     return 2;
-  // Of 16 registers: sums and dots (rows x vectors each; bf16 has no dots), weights, a broadcast, masks, and the
-  // scales of a group of several blocks.
+  // Of 16 registers: sums and dots (rows x vectors each; bf16 has no dots), weights, a broadcast,
+  // masks, and the scales of a group of several blocks.
   if (!isQuantized())
     return rows == 1 ? 4 : 2;
   return rows > 1 ? 1 : blocksPerGroup == 1 ? 4 : 2;
@@ -345,9 +347,8 @@ Function defineWiden(KernelBuilder &b, const MatmulShape &shape, std::string_vie
   return b.function(name, {kPtr, kI64, kPtr}, {}, [&](const Vals &a) -> Vals {
     b.loop(b.i64(0), a[1], 1, [&](Val row) {
       const Val from = a[0] + row * fromStride, to = a[2] + row * shape.rowBytes;
-      b.loop(b.i64(0), b.i64(shape.blocks * 32), 16, [&](Val k) {
-        b.store(fromBf16(b, b.load(kI16x16, from + k * 2)), to + k * 4);
-      });
+      b.loop(b.i64(0), b.i64(shape.blocks * 32), 16,
+             [&](Val k) { b.store(fromBf16(b, b.load(kI16x16, from + k * 2)), to + k * 4); });
     });
     return {};
   });

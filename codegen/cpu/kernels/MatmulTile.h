@@ -1,8 +1,9 @@
-// The register tiles of EmitMatmul: R rows by 32 columns, in several passes over K where registers are few.
+// The register tiles of EmitMatmul: R rows by 32 columns, in several passes over K where registers
+// are few.
 //
-// Many rows walk K in chunks: a chunk of the panel, one byte per weight, stays in the first-level cache while all row
-// tiles pass over it, and the sums wait in memory between chunks (which changes no bit). Few rows read the packed
-// panel in one go.
+// Many rows walk K in chunks: a chunk of the panel, one byte per weight, stays in the first-level
+// cache while all row tiles pass over it, and the sums wait in memory between chunks (which changes
+// no bit). Few rows read the packed panel in one go.
 #pragma once
 
 #include "codegen/cpu/KernelBuilder.h"
@@ -13,8 +14,8 @@ namespace ingot::cpu {
 /// Everything about one matmul that is known when compiling.
 struct MatmulShape {
   WeightFormat format;
-  bool floatScale;        ///< float32 activation scales
-  int64_t panels;         ///< of 32 columns
+  bool floatScale; ///< float32 activation scales
+  int64_t panels;  ///< of 32 columns
   int64_t panelBytes;
   int64_t blocks;         ///< of 32 k
   int64_t blocksPerGroup; ///< blocks that share one weight scale
@@ -28,22 +29,23 @@ struct MatmulShape {
   bool isQuantized() const { return format != WeightFormat::Bf16; }
   /// Bytes of 32 k of one activation row.
   int64_t activationBlockBytes() const { return isQuantized() ? 32 : widened ? 128 : 64; }
-  /// Registers of columns that one pass over K computes for a tile of `rows` rows. Fewer than all 32 columns:
-  /// the tile takes several passes.
+  /// Registers of columns that one pass over K computes for a tile of `rows` rows. Fewer than all
+  /// 32 columns: the tile takes several passes.
   int64_t vectorsPerPass(int64_t rows) const;
 };
 
 MatmulShape matmulShape(const IsaInfo &isa, const ProgramValue &input, const ProgramValue &weight);
 
-/// Blocks of K per chunk, and bytes of one block in it. Int: [2 halves][8][64 B] as int8 panels, then 32
-/// float32 scales. bf16: the panel itself.
+/// Blocks of K per chunk, and bytes of one block in it. Int: [2 halves][8][64 B] as int8 panels,
+/// then 32 float32 scales. bf16: the panel itself.
 inline constexpr int64_t kIntChunkBlocks = 16, kIntChunkBlockBytes = 1024 + 128;
 inline constexpr int64_t kBf16ChunkBlocks = 8, kBf16BlockBytes = 2048;
 
 /// Bytes of the sums of one row: 32 float32.
 inline constexpr int64_t kSumBytes = 128;
 
-/// void (weights, activations, meta, sums, blocks): adds `blocks` blocks of a chunk to the sums in memory.
+/// void (weights, activations, meta, sums, blocks): adds `blocks` blocks of a chunk to the sums in
+/// memory.
 Function defineChunkTile(KernelBuilder &builder, const MatmulShape &shape, std::string_view name,
                          int64_t rows);
 /// void (weights, activations, meta, sums): sums over the whole packed int panel.

@@ -18,8 +18,8 @@ int64_t AssemblyLoop::stackAccesses() const {
   });
 }
 
-// LLVM marks the header of an innermost loop with "Inner Loop Header" behind the label of its first block; the loop
-// ends with the jump back to that label.
+// LLVM marks the header of an innermost loop with "Inner Loop Header" behind the label of its first
+// block; the loop ends with the jump back to that label.
 std::vector<AssemblyLoop> innerLoops(const std::string &assembly) {
   std::vector<AssemblyLoop> loops;
   std::istringstream stream(assembly);

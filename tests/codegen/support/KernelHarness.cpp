@@ -3,17 +3,15 @@
 #include "codegen/cpu/Linker.h"
 
 #include <cstring>
-#include <dlfcn.h>
 #include <immintrin.h>
 #include <stdexcept>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace ingot::test {
 
 static constexpr std::string_view kName = "kernel_under_test";
 
-static std::string emitAs(CpuLevel level, const EmitFn &emit, cpu::EmitKind kind, uint64_t *scratch) {
+static std::string emitAs(CpuLevel level, const EmitFn &emit, cpu::EmitKind kind,
+                          uint64_t *scratch) {
   cpu::KernelBuilder builder(level);
   const uint64_t bytes = emit(builder, kName);
   if (scratch)
@@ -35,19 +33,16 @@ LoadedKernel::LoadedKernel(CpuLevel level, const EmitFn &emit) {
   if (!image)
     throw std::runtime_error(image.status().toString());
   image_ = *image;
-  const int file = memfd_create("kernel", MFD_CLOEXEC);
-  if (file < 0 || write(file, image_.data(), image_.size()) != ssize_t(image_.size()))
-    throw std::runtime_error("cannot write the image to memory");
-  handle_ = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
-  close(file);
-  if (!handle_)
-    throw std::runtime_error(dlerror());
-  function_ = reinterpret_cast<abi::KernelFn>(dlsym(handle_, name.c_str()));
-}
-
-LoadedKernel::~LoadedKernel() {
-  if (handle_)
-    dlclose(handle_);
+  const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t *>(image_.data()),
+                                       image_.size());
+  Result<CodeImage> code = CodeImage::load(bytes, /*descriptor=*/-1, 0);
+  if (!code)
+    throw std::runtime_error(code.status().toString());
+  code_ = *std::move(code);
+  const Result<abi::KernelFn> kernel = code_.kernel(name);
+  if (!kernel)
+    throw std::runtime_error(kernel.status().toString());
+  function_ = *kernel;
 }
 
 void LoadedKernel::run(std::vector<uint64_t> args, uint32_t begin, uint32_t end) const {

@@ -1,9 +1,11 @@
-// Compiles a hand-made program for a level, loads it and runs it as a worker of the runtime would.
+// Compiles a hand-made program for a level, loads it with the runtime's loader and runs it as a
+// worker of the runtime would.
 #pragma once
 
 #include "codegen/cpu/KernelBuilder.h"
 #include "codegen/cpu/KernelProgram.h"
 #include "codegen/cpu/ObjectEmitter.h"
+#include "runtime/artifact/CodeImage.h"
 
 #include <functional>
 #include <memory>
@@ -19,8 +21,6 @@ using EmitFn = std::function<uint64_t(cpu::KernelBuilder &, std::string_view nam
 class LoadedKernel {
 public:
   LoadedKernel(CpuLevel level, const EmitFn &emit);
-  ~LoadedKernel();
-  LoadedKernel(const LoadedKernel &) = delete;
 
   /// Runs items [begin, end) with flush-to-zero arithmetic and fresh scratch of the declared size.
   void run(std::vector<uint64_t> args, uint32_t begin, uint32_t end) const;
@@ -30,7 +30,7 @@ public:
 
 private:
   std::string image_;
-  void *handle_ = nullptr;
+  CodeImage code_;
   abi::KernelFn function_ = nullptr;
   uint64_t scratchBytes_ = 0;
 };

@@ -81,9 +81,9 @@ void MatmulCase::fillWeights() {
   weightScales_.assign(n * groups, 0);
   for (int64_t row = 0; row < n; ++row) {
     const int64_t half = n / 2, source = row >= half;
-    const int64_t slot = layout_.interleave
-                             ? (row - source * half) / 16 * 32 + (row - source * half) % 16 + source * 16
-                             : row;
+    const int64_t slot = layout_.interleave ? (row - source * half) / 16 * 32 +
+                                                  (row - source * half) % 16 + source * 16
+                                            : row;
     const int64_t column = slot % 32;
     uint8_t *panel = weights.as<uint8_t>() + slot / 32 * layout_.unitBytes;
     for (int64_t g = 0; g < groups; ++g) {
@@ -98,7 +98,8 @@ void MatmulCase::fillWeights() {
       const int64_t in = i % 32, v = column / 16, c = column % 16;
       if (nibbles) {
         uint8_t &byte = block[v * 256 + in / 8 * 64 + c * 4 + in % 4];
-        byte = in % 8 < 4 ? (byte & 0xf0) | uint8_t(value + 8) : (byte & 0x0f) | uint8_t((value + 8) << 4);
+        byte = in % 8 < 4 ? (byte & 0xf0) | uint8_t(value + 8)
+                          : (byte & 0x0f) | uint8_t((value + 8) << 4);
       } else {
         block[v * 512 + in / 4 * 64 + c * 4 + in % 4] = uint8_t(value + 128);
       }
@@ -119,14 +120,16 @@ void MatmulCase::fillActivations() {
         std::fill(group.begin(), group.end(), 0.0f);
       if (!isQuantized()) {
         uint16_t *to = reinterpret_cast<uint16_t *>(activations.as<uint8_t>() +
-                                                    row * activationRowBytes(size_)) + block * 32;
+                                                    row * activationRowBytes(size_)) +
+                       block * 32;
         for (int64_t i = 0; i < 32; ++i)
           to[i] = numerics::toBf16(group[i]);
         continue;
       }
       int8_t *to = activations.as<int8_t>() + row * activationRowBytes(size_) + block * 32;
       ActGroupMeta *info = reinterpret_cast<ActGroupMeta *>(
-          meta.as<uint8_t>() + row * abi::actMetaRowBytes(size_.inputs)) + block;
+                               meta.as<uint8_t>() + row * abi::actMetaRowBytes(size_.inputs)) +
+                           block;
       *info = size_.floatScale ? numerics::quantizeActGroupF32(group.data(), to)
                                : numerics::quantizeActGroup(group.data(), to);
     }

@@ -11,7 +11,7 @@ namespace ingot::test {
 struct MatmulSize {
   WeightFormat format;
   int64_t rows, outputs, inputs;
-  int64_t group = 0;      ///< columns per scale, 0 = per channel (int formats)
+  int64_t group = 0; ///< columns per scale, 0 = per channel (int formats)
   bool floatScale = false;
   uint32_t interleave = 0;
 };
@@ -31,7 +31,8 @@ public:
   /// The program of a bare linear: slot 1 activations (2 meta), then the weight, then the result.
   cpu::KernelProgram program() const;
   /// args of that program for rows [first, first + count).
-  std::vector<uint64_t> args(const abi::BatchView &batch, int64_t first, const Buffer &result) const;
+  std::vector<uint64_t> args(const abi::BatchView &batch, int64_t first,
+                             const Buffer &result) const;
   bool isQuantized() const { return layout_.isQuantized(); }
 
 private:
@@ -42,9 +43,9 @@ private:
   WeightLayout layout_;
   uint64_t random_;
   uint64_t next();
-  std::vector<int8_t> weightValues_;    ///< int: [N][Kp]
-  std::vector<uint16_t> weightHalves_;  ///< bf16 bits: [N][Kp]
-  std::vector<uint16_t> weightScales_;  ///< f16 bits: [N][groups]
+  std::vector<int8_t> weightValues_;   ///< int: [N][Kp]
+  std::vector<uint16_t> weightHalves_; ///< bf16 bits: [N][Kp]
+  std::vector<uint16_t> weightScales_; ///< f16 bits: [N][groups]
 };
 
 } // namespace ingot::test
