@@ -41,6 +41,11 @@ FailureOr<KernelSpec> readMatmul(FusedOp fused, LinearOp linear, std::string &re
   KernelSpec spec{KernelFamily::Matmul, ItemSpace::Panels, rowSpaceOf(linear.getType())};
   spec.anchor = linear;
   spec.itemsPerRow = (cast<RankedTensorType>(linear.getType()).getDimSize(1) + 31) / 32;
+  auto input = cast<RankedTensorType>(linear.getInput().getType());
+  if (input.getElementType().isF32()) {
+    reason = "a matmul kernel takes its rows already rounded; these are float32";
+    return failure();
+  }
   bool seen = false;
   for (Operation &op : fused.getBody().front().without_terminator()) {
     if (&op == linear) {
@@ -50,6 +55,11 @@ FailureOr<KernelSpec> readMatmul(FusedOp fused, LinearOp linear, std::string &re
     if (!seen) {
       reason = "a matmul kernel takes its rows already rounded; " +
                op.getName().getStringRef().str() + " stands before linear";
+      return failure();
+    }
+    if (!spec.epilogue.empty() && isa<ArgmaxPartialOp>(spec.epilogue.back())) {
+      reason = "the partials of an argmax leave the kernel; " + op.getName().getStringRef().str() +
+               " stands behind them";
       return failure();
     }
     auto footprint = cast<KernelOpInterface>(op).footprint();
