@@ -12,7 +12,8 @@
 
 namespace ingot {
 
-/// One kernel to compile: an exported name and a region that it implements (passes/plan/BuildPlan.h).
+/// One kernel to compile: an exported name and a region that it implements
+/// (passes/plan/BuildPlan.h).
 struct KernelRequest {
   std::string name;
   FusedOp fused;
@@ -26,12 +27,12 @@ struct CompiledImage {
 };
 
 struct CompiledKernels {
-  std::vector<CompiledImage> images;   ///< ascending level
-  std::vector<uint64_t> scratchBytes;  ///< per request: per worker, the most any level needs
+  std::vector<CompiledImage> images;  ///< ascending level
+  std::vector<uint64_t> scratchBytes; ///< per request: per worker, the most any level needs
 };
 
-/// Compiles every request for every level named (empty = all of target "cpu"). The bytes do not depend
-/// on `threads`. `progress` gets the fraction done; it may be empty.
+/// Compiles every request for every level named (empty = all of target "cpu"). The bytes do not
+/// depend on `threads`. `progress` gets the fraction done; it may be empty.
 Result<CompiledKernels> compileCpuKernels(std::span<const KernelRequest> requests,
                                           std::span<const std::string> levels, unsigned threads,
                                           const std::function<void(double)> &progress);

@@ -1,5 +1,5 @@
-// Quantizes and packs parameters panel by panel on their way into the artifact, so that memory stays
-// bounded by a few panels whatever the size of the model.
+// Quantizes and packs parameters panel by panel on their way into the artifact, so that memory
+// stays bounded by a few panels whatever the size of the model.
 #pragma once
 
 #include "ir/ParamReader.h"
@@ -21,8 +21,8 @@ struct PackJob {
   WeightLayout layout;
 };
 
-/// Produces the packed bytes of `job` in order, `threads` pieces of about 8 MiB of source values at a
-/// time. Bytes depend on neither the thread count nor the piece size.
+/// Produces the packed bytes of `job` in order, `threads` pieces of about 8 MiB of source values at
+/// a time. Bytes depend on neither the thread count nor the piece size.
 Status packParam(const WeightSource &weights, const PackJob &job, unsigned threads,
                  const std::function<Status(std::span<const uint8_t>)> &sink);
 

@@ -45,8 +45,8 @@ public:
   /// Ends the segment; an empty one is refused.
   Status endSegment();
 
-  /// Sets the manifest's files, segments and format version, checks and encodes it, writes it and the
-  /// header, syncs, renames. Returns the size of the file.
+  /// Sets the manifest's files, segments and format version, checks and encodes it, writes it and
+  /// the header, syncs, renames. Returns the size of the file.
   Result<uint64_t> finish(artifact::Manifest &manifest);
 
   /// Segments ended so far.
