@@ -37,7 +37,8 @@ TEST_CASE("a launch's input and output live together") {
 }
 
 TEST_CASE("the tightest gap is taken, not the first") {
-  // At launch 5 only the two long-lived buffers and the newcomer live: gaps of 256 and of 128 bytes.
+  // At launch 5 only the two long-lived buffers and the newcomer live: gaps of 256 and of 128
+  // bytes.
   const ArenaPlan plan = placeInArena({
       {512, 64, 0, 9}, // at 0
       {256, 64, 0, 4}, // at 512, gone at launch 5
