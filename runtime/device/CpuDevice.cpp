@@ -25,6 +25,8 @@ Result<std::unique_ptr<CpuDevice>> CpuDevice::create(const Artifact &artifact,
   INGOT_TRY(device->loadKernels(artifact, options.level));
   const uint32_t threads = options.threads ? options.threads : availableProcessors();
   INGOT_ASSIGN(device->team_, ThreadTeam::create({threads, options.pin}));
+  for (int parity = 0; parity < 2; ++parity)
+    device->queues_.emplace_back(threads);
   const uint64_t scratchBytes =
       std::max<uint64_t>(64, artifact.manifest().memory.scratchBytesPerWorker);
   for (uint32_t member = 0; member < threads; ++member) {
@@ -57,6 +59,8 @@ Ticket CpuDevice::launch(const Program &program, const artifact::SymbolValues &s
   outcome_ = countItems(program, symbols);
   if (outcome_.isOk()) {
     failure_.store(0, std::memory_order_relaxed);
+    for (uint32_t member = 0; member < team_->size() && !items_.empty(); ++member)
+      queues_[0].fill(member, items_[0]);
     std::vector<CommandTime> *times = profile_ ? &times_[&program] : nullptr;
     if (times)
       times->resize(program.commands.size());
@@ -101,33 +105,42 @@ Status CpuDevice::countItems(const Program &program, const artifact::SymbolValue
   return Status::ok();
 }
 
+/// All pieces of command `index` that this member gets hold of.
+void CpuDevice::runItems(const Program &program, size_t index, uint32_t member) {
+  const Command &command = program.commands[index];
+  ItemQueue &queue = queues_[index % 2];
+  for (;;) {
+    const ItemRange piece = queue.take(member, items_[index]);
+    // After a failure the members still meet at every barrier, so that none waits for ever.
+    if (piece.begin == piece.end || failure_.load(std::memory_order_relaxed) != 0)
+      return;
+    const int32_t code = kernels_[command.kernel](program.args.data() + command.firstArg,
+                                                  piece.begin, piece.end, scratch_[member].data());
+    uint64_t none = 0;
+    if (code != 0)
+      failure_.compare_exchange_strong(none, uint64_t(index) << 32 | static_cast<uint32_t>(code));
+  }
+}
+
 void CpuDevice::runCommands(const Program &program, uint32_t member,
                             std::vector<CommandTime> *times) {
   using Clock = std::chrono::steady_clock;
-  const uint32_t members = team_->size();
-  void *scratch = scratch_[member].data();
   Clock::time_point start = times ? Clock::now() : Clock::time_point();
-  for (size_t i = 0; i < program.commands.size(); ++i) {
-    const Command &command = program.commands[i];
-    const ItemRange range = itemRangeOf(items_[i], member, members);
-    // After a failure the members still meet at every barrier, so that none waits for ever.
-    if (range.begin < range.end && failure_.load(std::memory_order_relaxed) == 0) {
-      const int32_t code = kernels_[command.kernel](program.args.data() + command.firstArg,
-                                                    range.begin, range.end, scratch);
-      uint64_t none = 0;
-      if (code != 0)
-        failure_.compare_exchange_strong(none, uint64_t(i) << 32 | static_cast<uint32_t>(code));
-    }
+  const size_t count = program.commands.size();
+  for (size_t i = 0; i < count; ++i) {
+    runItems(program, i, member);
+    if (i + 1 < count)
+      queues_[(i + 1) % 2].fill(member, items_[i + 1]);
     team_->barrier();
-    if (times) {
-      const Clock::time_point end = Clock::now();
-      CommandTime &time = (*times)[i];
-      time.label = command.label;
-      time.kernel = (*kernelInfo_)[command.kernel].name;
-      time.seconds += std::chrono::duration<double>(end - start).count();
-      ++time.calls;
-      start = end;
-    }
+    if (!times)
+      continue;
+    const Clock::time_point end = Clock::now();
+    CommandTime &time = (*times)[i];
+    time.label = program.commands[i].label;
+    time.kernel = (*kernelInfo_)[program.commands[i].kernel].name;
+    time.seconds += std::chrono::duration<double>(end - start).count();
+    ++time.calls;
+    start = end;
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "runtime/artifact/Artifact.h"
 #include "runtime/device/Device.h"
+#include "runtime/device/ItemQueue.h"
 #include "runtime/device/ThreadTeam.h"
 
 #include <map>
@@ -52,6 +53,7 @@ private:
   CpuDevice() = default;
   Status loadKernels(const Artifact &artifact, const std::string &level);
   Status countItems(const Program &program, const artifact::SymbolValues &symbols);
+  void runItems(const Program &program, size_t command, uint32_t member);
   void runCommands(const Program &program, uint32_t member, std::vector<CommandTime> *times);
   Status describeFailure(const Program &program) const;
 
@@ -62,6 +64,8 @@ private:
   std::unique_ptr<ThreadTeam> team_;
   std::vector<AnonymousMemory> scratch_; ///< [member]
   std::vector<uint32_t> items_;          ///< [command] of the step being launched
+  /// Of command i: queues_[i % 2]; the members fill the next one before they leave the current one.
+  std::vector<ItemQueue> queues_;
   /// First failure of the step: command index << 32 | code; 0 = none.
   std::atomic<uint64_t> failure_{0};
   bool profile_ = false;

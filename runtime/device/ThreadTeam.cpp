@@ -13,8 +13,9 @@ namespace {
 
 /// Spins between looks at the clock: about 2 us.
 constexpr int kSpinsPerLook = 64;
-/// A member that waited this long at a barrier shares its processor: it yields between looks.
-constexpr int kLooksBeforeYield = 50;
+/// A member that waited this long at a barrier, about 100 us, sleeps: either the others have much
+/// left to do, or one of them lost its processor and spinning would keep it from getting it back.
+constexpr int kLooksBeforeSleep = 50;
 
 /// Binds the calling thread to the `index`-th processor of its affinity mask; failure is harmless.
 void pinToProcessor(uint32_t index) {
@@ -112,17 +113,16 @@ void ThreadTeam::barrier() {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
     arrived_.store(0, std::memory_order_relaxed);
     phase_.store(phase + 1, std::memory_order_release);
+    phase_.notify_all();
     return;
   }
-  for (int look = 0;; ++look) {
-    for (int spin = 0; spin < kSpinsPerLook; ++spin) {
-      if (phase_.load(std::memory_order_acquire) != phase)
-        return;
-      _mm_pause();
-    }
-    if (look > kLooksBeforeYield)
-      std::this_thread::yield();
+  for (int spin = 0; spin < kSpinsPerLook * kLooksBeforeSleep; ++spin) {
+    if (phase_.load(std::memory_order_acquire) != phase)
+      return;
+    _mm_pause();
   }
+  while (phase_.load(std::memory_order_acquire) == phase)
+    phase_.wait(phase, std::memory_order_acquire);
 }
 
 } // namespace ingot

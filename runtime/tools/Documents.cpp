@@ -15,7 +15,7 @@ Status malformed(std::string message) {
 }
 
 /// Numbers with anything else between them.
-Result<Ids> parseIds(const std::string &text, size_t document) {
+Result<Ids> parseIds(std::string_view text, size_t document) {
   Ids ids;
   for (size_t i = 0; i < text.size();) {
     if (text[i] < '0' || text[i] > '9') {
@@ -35,9 +35,20 @@ Result<Ids> parseIds(const std::string &text, size_t document) {
   return ids;
 }
 
-Result<Ids> encode(const std::string &text, bool ids, const Tokenizer *tokenizer, size_t document) {
-  if (ids)
+std::string_view trimmed(std::string_view text) {
+  const char *const kSpace = " \t\r\n";
+  const size_t begin = text.find_first_not_of(kSpace);
+  return begin == std::string_view::npos
+             ? std::string_view()
+             : text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+Result<Ids> encode(std::string_view text, const DocumentFormat &form, const Tokenizer *tokenizer,
+                   size_t document) {
+  if (form.ids && !form.json)
     return parseIds(text, document);
+  if (form.trim)
+    text = trimmed(text);
   if (!tokenizer)
     return Status(ErrorClass::Config, "tokenizer-absent",
                   "this artifact has no tokenizer; give token ids with --ids");
@@ -47,21 +58,22 @@ Result<Ids> encode(const std::string &text, bool ids, const Tokenizer *tokenizer
   return result;
 }
 
-Result<std::vector<std::string>> splitText(const std::string &text, const DocumentFormat &format) {
-  if (format.lines)
+Result<std::vector<std::string>> splitText(const std::string &text, const DocumentFormat &form) {
+  if (form.lines)
     return splitLines(text);
-  if (format.separator.empty())
+  if (form.separator.empty())
     return std::vector<std::string>{text};
   std::vector<std::string> documents;
   for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(format.separator, begin), text.size());
+    const size_t end = std::min(text.find(form.separator, begin), text.size());
     documents.push_back(text.substr(begin, end - begin));
-    begin = end + format.separator.size();
+    begin = end + form.separator.size();
   }
   return documents;
 }
 
-Result<std::vector<Ids>> readJson(const std::string &text, const Tokenizer *tokenizer) {
+Result<std::vector<Ids>> readJson(const std::string &text, const DocumentFormat &form,
+                                  const Tokenizer *tokenizer) {
   const nlohmann::json list = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!list.is_array())
     return malformed("the file is not a JSON list of strings or of lists of token ids");
@@ -69,7 +81,7 @@ Result<std::vector<Ids>> readJson(const std::string &text, const Tokenizer *toke
   for (const nlohmann::json &item : list) {
     const size_t number = documents.size();
     if (item.is_string()) {
-      INGOT_ASSIGN(Ids ids, encode(item.get<std::string>(), false, tokenizer, number));
+      INGOT_ASSIGN(Ids ids, encode(item.get<std::string>(), form, tokenizer, number));
       documents.push_back(std::move(ids));
       continue;
     }
@@ -87,15 +99,15 @@ Result<std::vector<Ids>> readJson(const std::string &text, const Tokenizer *toke
 
 } // namespace
 
-Result<std::vector<Ids>> readDocuments(const std::string &text, const DocumentFormat &format,
+Result<std::vector<Ids>> readDocuments(const std::string &text, const DocumentFormat &form,
                                        const Tokenizer *tokenizer) {
   std::vector<Ids> documents;
-  if (format.json) {
-    INGOT_ASSIGN(documents, readJson(text, tokenizer));
+  if (form.json) {
+    INGOT_ASSIGN(documents, readJson(text, form, tokenizer));
   } else {
-    INGOT_ASSIGN(const std::vector<std::string> texts, splitText(text, format));
+    INGOT_ASSIGN(const std::vector<std::string> texts, splitText(text, form));
     for (const std::string &one : texts) {
-      INGOT_ASSIGN(Ids ids, encode(one, format.ids, tokenizer, documents.size()));
+      INGOT_ASSIGN(Ids ids, encode(one, form, tokenizer, documents.size()));
       documents.push_back(std::move(ids));
     }
   }

@@ -14,6 +14,7 @@ struct DocumentFormat {
   bool lines = false;    ///< one per line
   bool json = false;     ///< a JSON list of strings, or of lists of ids
   bool ids = false;      ///< token ids instead of text
+  bool trim = false;     ///< without the white space around each text
   std::string separator; ///< one after another with this between them; empty = one document
 };
 

@@ -185,6 +185,7 @@ Command addEvalCommand(CLI::App &root) {
   app->add_flag("--split-lines", options->format.lines, "Each line is a document of its own");
   app->add_option("--separator", options->format.separator,
                   "Text between documents, such as <|endoftext|>");
+  app->add_flag("--trim", options->format.trim, "Remove the white space around each document");
   app->add_flag("--json-list", options->format.json,
                 "The file is a JSON list: strings, or lists of token ids");
   app->add_flag("--ids", options->format.ids, "The file holds token ids instead of text");

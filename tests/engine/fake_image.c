@@ -41,7 +41,7 @@ static uint64_t history_key(const struct batch *batch, const struct kv *kv, uint
   return key;
 }
 
-/* args: batch, kv. item = token. Fails when the mode is not the step's: FTZ, DAZ, nearest. */
+/* args: batch, kv. item = token. Fails when the mode is not the step's (FTZ, DAZ, nearest), and on token 256. */
 int32_t fake_append(const uint64_t *args, uint32_t begin, uint32_t end, void *scratch) {
   const struct batch *batch = (const struct batch *)args[0];
   const struct kv *kv = (const struct kv *)args[1];
@@ -49,6 +49,9 @@ int32_t fake_append(const uint64_t *args, uint32_t begin, uint32_t end, void *sc
   *(uint64_t *)scratch = args[0]; /* the worker's own memory is writable */
   if ((mode & ~0x3fu) != 0x9fc0u)
     return 9;
+  for (uint32_t t = begin; t < end; ++t)
+    if (batch->token_ids[t] == 256)
+      return 7;
   for (uint32_t t = begin; t < end; ++t)
     *cell(kv, batch->token_sequence[t], batch->kv_positions[t]) = batch->token_ids[t];
   return 0;
