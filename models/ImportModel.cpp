@@ -10,6 +10,7 @@
 #include "mlir/IR/Verifier.h"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 namespace ingot {
@@ -94,6 +95,19 @@ Result<std::unique_ptr<Checkpoint>> openWeights(const std::string &directory,
   return Checkpoint::open(directory);
 }
 
+/// A head that is stored although the config ties it counts for nothing; worth a word if it
+/// differs.
+void warnAboutUnusedHead(const DecoderSpec &spec, const Checkpoint &checkpoint,
+                         std::vector<std::string> &warnings) {
+  const WeightView *head = checkpoint.find(spec.names.head);
+  const WeightView *table = checkpoint.find(spec.names.embedding);
+  if (!spec.tiedHead || !head || !table)
+    return;
+  if (head->bytes != table->bytes || std::memcmp(head->data, table->data, head->bytes) != 0)
+    warnings.push_back(spec.names.head + " differs from " + spec.names.embedding +
+                       " and is not used, because config.json says tie_word_embeddings");
+}
+
 Result<ImportedModel> importDirectory(const std::string &directory, const ImportOptions &options,
                                       mlir::MLIRContext &context) {
   INGOT_ASSIGN(const HfConfig config, HfConfig::load(directory + "/config.json"));
@@ -118,6 +132,7 @@ Result<ImportedModel> importDirectory(const std::string &directory, const Import
                  checkWeights(*model.module, *checkpoint,
                               {.refuseUnused = true,
                                .tiedHead = spec.tiedHead ? spec.names.head : std::string()}));
+    warnAboutUnusedHead(spec, *checkpoint, model.warnings);
   }
   INGOT_TRY(finishImport(directory, &config, checkpoint.get(), model));
   model.weights = std::move(checkpoint);

@@ -214,6 +214,21 @@ TEST_CASE("a tokenizer with more tokens than the embedding table is refused") {
   CHECK(failsWith(statusOf(dir), "vocab-mismatch", {"tokenizer.json", "vocab_size is 96"}));
 }
 
+TEST_CASE("a stored head that the config ties is not used, and said to differ") {
+  TempDir dir;
+  std::string tied = replaced(readText(modelData("llama3-scaled/config.json")),
+                              "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+  copyModel("llama3-scaled", dir);
+  writeText(dir.file("config.json"), tied);
+  mlir::MLIRContext context;
+  auto model = importModel(dir.path(), {}, context);
+  INFO(model.status().toString());
+  REQUIRE(model.isOk());
+  REQUIRE(model->warnings.size() == 1);
+  CHECK(model->warnings[0].find("lm_head.weight") != std::string::npos);
+  CHECK(printed(*model->module).find("lm_head.weight") == std::string::npos);
+}
+
 TEST_CASE("missing directories and files are named") {
   TempDir dir;
   CHECK(failsWith(statusOf(dir), "file-missing", {"config.json"}));

@@ -142,3 +142,30 @@ TEST_CASE("every truncation of a file is refused") {
     CHECK_FALSE(statusOf({file.begin(), file.begin() + static_cast<long>(length)}).isOk());
   }
 }
+
+TEST_CASE("whatever one byte becomes, an accepted table still covers the data once") {
+  std::vector<uint8_t> file =
+      SafetensorsBuilder().add("a", {2}, {1, 2}).add("b", {3}, {3, 4, 5}).bytes();
+  const size_t headerEnd = file.size() - 20;
+  size_t accepted = 0;
+  for (size_t place = 0; place < headerEnd; ++place) {
+    const uint8_t original = file[place];
+    for (int value = 0; value < 256; ++value) {
+      file[place] = static_cast<uint8_t>(value);
+      const auto parsed = parseSafetensorsHeader(file, "x.safetensors");
+      if (!parsed)
+        continue;
+      ++accepted;
+      uint64_t covered = parsed->dataOffset;
+      for (const SafetensorsEntry &tensor : parsed->tensors) {
+        if (parsed->dataOffset + tensor.begin != covered)
+          FAIL("byte " << place << " = " << value << ": \"" << tensor.name << "\" does not follow");
+        covered = parsed->dataOffset + tensor.end;
+      }
+      if (covered != file.size())
+        FAIL("byte " << place << " = " << value << ": the tensors end at " << covered);
+    }
+    file[place] = original;
+  }
+  CHECK(accepted > headerEnd); // other names, at least
+}
