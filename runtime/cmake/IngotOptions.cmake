@@ -10,8 +10,12 @@ if(INGOT_SANITIZE)
   target_link_options(ingot_options INTERFACE -fsanitize=${INGOT_SANITIZE})
 endif()
 
+# Clones in other folders share the compiler cache; precompiled headers take part.
 find_program(INGOT_CCACHE ccache)
 if(INGOT_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${INGOT_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${INGOT_CCACHE})
+  set(_launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${INGOT_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${_launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${_launcher})
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
 endif()
