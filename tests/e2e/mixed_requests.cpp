@@ -18,7 +18,7 @@ using namespace ingot::e2e;
 
 namespace {
 
-constexpr uint32_t kLongestPrompt = 400, kMostNewTokens = 32;
+constexpr uint32_t kLongestPrompt = 400, kMostNewTokens = 64;
 
 /// Random numbers in a fixed order.
 class Dice {
@@ -34,7 +34,8 @@ private:
 
 Request randomRequest(Dice &dice, uint32_t vocab) {
   Request request;
-  request.prompt = randomPrompt(dice.below(1u << 30), 1 + dice.below(kLongestPrompt), vocab);
+  request.prompt = randomPrompt(dice.below(1u << 30),
+                                1 + dice.below(dice.below(3) ? 60 : kLongestPrompt), vocab);
   request.maxTokens = 1 + dice.below(kMostNewTokens);
   request.ignoreEos = dice.below(3) == 0;
   if (dice.below(2) == 0) {
@@ -61,7 +62,7 @@ SessionOptions smallPool(uint64_t seed) {
   options.cpu.threads = 2;
   options.engine.maxBatchTokens = 96;
   options.engine.maxChunkTokens = 40;
-  options.engine.kvBlocks = 40; // 640 positions at 16 a block: one and a half of the longest
+  options.engine.kvBlocks = 36; // 576 positions at 16 a block: little more than the longest
   options.engine.shuffleBlocks = seed + 1;
   return options;
 }
@@ -74,13 +75,14 @@ Crowd runCrowd(const std::string &path, uint32_t count, uint64_t seed) {
   std::vector<RequestId> ids;
   std::map<RequestId, Answer> byId;
   for (bool busy = true; busy || crowd.requests.size() < count;) {
-    // Three arrivals in two steps on average, in clumps; pages of the departed hold NaN.
-    for (uint32_t news = dice.below(4); news > 0 && crowd.requests.size() < count; --news) {
+    // One arrival in three steps on average, in clumps; pages of the departed hold NaN.
+    uint32_t news = dice.below(12) == 0 ? 1 + dice.below(7) : 0;
+    for (; news > 0 && crowd.requests.size() < count; --news) {
       crowd.requests.push_back(randomRequest(dice, session->manifest().plan.vocab));
       ids.push_back(demand(engine.submit(crowd.requests.back())));
     }
-    if (!ids.empty() && dice.below(12) == 0) // one of the last ones: still waiting or running
-      engine.cancel(ids[ids.size() - 1 - dice.below(std::min<uint32_t>(24, uint32_t(ids.size())))]);
+    if (!ids.empty() && dice.below(60) == 0) // any of the youngest: done, waiting or running
+      engine.cancel(ids[ids.size() - 1 - dice.below(std::min(60u, uint32_t(ids.size())))]);
     poisonFreeBlocks(engine);
     busy = engine.step();
     demand(engine.pool().checkInvariants());

@@ -59,9 +59,9 @@ Status scoreWindows(const std::string &directory, const std::string &pipeline,
     INGOT_ASSIGN(const reference::Rows rows,
                  evaluator.forwardTokens(windows[w], 0, reference::CacheFormat::F32));
     for (size_t i = 1; i < windows[w].size(); ++i)
-      score.sum += negativeLogProbability(
-          rows.floats.data() + static_cast<int64_t>(i - 1) * rows.columns, rows.columns,
-          windows[w][i]);
+      score.sum +=
+          negativeLogProbability(rows.floats.data() + static_cast<int64_t>(i - 1) * rows.columns,
+                                 rows.columns, windows[w][i]);
     score.tokens += windows[w].size() - 1;
   }
   return Status::ok();
