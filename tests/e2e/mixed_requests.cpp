@@ -18,7 +18,7 @@ using namespace ingot::e2e;
 
 namespace {
 
-constexpr uint32_t kLongestPrompt = 400, kMostNewTokens = 64;
+constexpr uint32_t kLongestPrompt = 400, kMostNewTokens = 150;
 
 /// Random numbers in a fixed order.
 class Dice {
@@ -37,7 +37,7 @@ Request randomRequest(Dice &dice, uint32_t vocab) {
   request.prompt = randomPrompt(dice.below(1u << 30),
                                 1 + dice.below(dice.below(3) ? 60 : kLongestPrompt), vocab);
   request.maxTokens = 1 + dice.below(kMostNewTokens);
-  request.ignoreEos = dice.below(3) == 0;
+  request.ignoreEos = dice.below(3) != 0;
   if (dice.below(2) == 0) {
     request.sampling.temperature = 0.5f + 0.25f * static_cast<float>(dice.below(4));
     request.sampling.topK = dice.below(2) ? 0 : 1 + dice.below(50);
@@ -67,6 +67,17 @@ SessionOptions smallPool(uint64_t seed) {
   return options;
 }
 
+/// Cancels one of the requests that are not done: the oldest, which is running, or any.
+void cancelOne(Engine &engine, Dice &dice, const std::vector<RequestId> &ids,
+               std::map<RequestId, Answer> &byId) {
+  std::vector<RequestId> open;
+  for (const RequestId id : ids)
+    if (byId[id].finish == FinishReason::None)
+      open.push_back(id);
+  if (!open.empty())
+    engine.cancel(open[dice.below(2) ? 0 : dice.below(uint32_t(open.size()))]);
+}
+
 Crowd runCrowd(const std::string &path, uint32_t count, uint64_t seed) {
   const auto session = demand(Session::open(path, smallPool(seed)));
   Engine &engine = session->engine();
@@ -75,14 +86,14 @@ Crowd runCrowd(const std::string &path, uint32_t count, uint64_t seed) {
   std::vector<RequestId> ids;
   std::map<RequestId, Answer> byId;
   for (bool busy = true; busy || crowd.requests.size() < count;) {
-    // One arrival in three steps on average, in clumps; pages of the departed hold NaN.
-    uint32_t news = dice.below(12) == 0 ? 1 + dice.below(7) : 0;
+    // Clumps of arrivals; pages of the departed hold NaN.
+    uint32_t news = dice.below(6) == 0 ? 1 + dice.below(7) : 0;
     for (; news > 0 && crowd.requests.size() < count; --news) {
       crowd.requests.push_back(randomRequest(dice, session->manifest().plan.vocab));
       ids.push_back(demand(engine.submit(crowd.requests.back())));
     }
-    if (!ids.empty() && dice.below(60) == 0) // any of the youngest: done, waiting or running
-      engine.cancel(ids[ids.size() - 1 - dice.below(std::min(60u, uint32_t(ids.size())))]);
+    if (dice.below(60) == 0)
+      cancelOne(engine, dice, ids, byId);
     poisonFreeBlocks(engine);
     busy = engine.step();
     demand(engine.pool().checkInvariants());
