@@ -24,8 +24,6 @@ static constexpr uint64_t kFullVerifyBytes = uint64_t(4) << 30;
 /// Bytes of generated weights per piece of work.
 static constexpr uint64_t kFillBytes = 8u << 20;
 
-static unsigned long long ull(uint64_t value) { return value; }
-
 Result<VerifyMode> parseVerifyMode(std::string_view text) {
   constexpr std::string_view kNames[] = {"auto", "full", "background", "off"};
   for (size_t i = 0; i < 4; ++i)

@@ -9,8 +9,7 @@
 
 namespace ingot::artifact {
 
-static constexpr const char *kKvId = "artifact-kv", *kMemoryId = "artifact-memory",
-                            *kPlanId = "artifact-plan";
+static constexpr const char *kKvId = "artifact-kv", *kMemoryId = "artifact-memory";
 
 /// Far above any model, low enough that products of KV dimensions stay below 2^63.
 static constexpr uint32_t kMaxKvDimension = 1u << 14, kMaxBlockTokens = 1u << 12;

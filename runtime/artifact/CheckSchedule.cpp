@@ -11,7 +11,6 @@ namespace ingot::artifact {
 
 namespace {
 
-constexpr const char *kPlanId = "artifact-plan";
 constexpr size_t kNever = ~size_t(0);
 
 using KernelArgs = std::unordered_map<uint32_t, const Launch *>;
@@ -20,9 +19,10 @@ using KernelArgs = std::unordered_map<uint32_t, const Launch *>;
 class ScheduleChecker {
 public:
   /// `kernelArgs`: the first launch of each kernel, shared by all schedules.
-  ScheduleChecker(const Manifest &manifest, const Schedule &schedule, const Place &place,
-                  KernelArgs &kernelArgs)
-      : m_(manifest), s_(schedule), place_(place), kernelArgs_(kernelArgs),
+  /// `signature`: what the schedule must have.
+  ScheduleChecker(const Manifest &manifest, const Schedule &schedule, uint64_t signature,
+                  const Place &place, KernelArgs &kernelArgs)
+      : m_(manifest), s_(schedule), signature_(signature), place_(place), kernelArgs_(kernelArgs),
         bounds_(symbolBounds(schedule, manifest.memory)), bytes_(manifest.plan.buffers.size()),
         firstWrite_(bytes_.size(), kNever), lastAccess_(bytes_.size(), kNever),
         named_(bytes_.size(), kNever), passed_(bytes_.size(), kNever) {}
@@ -42,6 +42,7 @@ private:
 
   const Manifest &m_;
   const Schedule &s_;
+  uint64_t signature_;
   const Place &place_;
   KernelArgs &kernelArgs_;
   SymbolValues bounds_;
@@ -56,10 +57,10 @@ Status ScheduleChecker::checkHead() {
   if (s_.maxTokens == 0 || s_.maxTokens > m_.memory.maxBatchTokens)
     return broken(kPlanId, {"max_tokens", -1, &place_},
                   format("%u, a step has 1..%u", s_.maxTokens, m_.memory.maxBatchTokens));
-  if (s_.signature != m_.plan.signature)
+  if (s_.signature != signature_)
     return broken("artifact-signature", {"signature", -1, &place_},
-                  format("%016llx, the plan's is %016llx: schedules must compute the same bits",
-                         ull(s_.signature), ull(m_.plan.signature)));
+                  format("%016llx, should be %016llx: schedules must compute the same bits",
+                         ull(s_.signature), ull(signature_)));
   if (s_.arenaBytes > m_.memory.arenaBytes)
     return broken(kPlanId, {"arena_bytes", -1, &place_},
                   format("%llu, the memory contract grants %llu", ull(s_.arenaBytes),
@@ -246,20 +247,34 @@ static Status checkCoverage(const Manifest &m, StepOutput output) {
   return Status::ok();
 }
 
-Status checkSchedules(const Manifest &m) {
-  const Place plan{"plan"};
-  KernelArgs kernelArgs;
+/// The schedules of a plan or of a probe.
+static Status checkList(const Manifest &m, const std::vector<Schedule> &schedules,
+                        uint64_t signature, const Place &parent, KernelArgs &kernelArgs) {
   std::unordered_set<std::string_view> names;
-  for (size_t i = 0; i < m.plan.schedules.size(); ++i) {
-    const Place place{"schedules", static_cast<int64_t>(i), &plan};
-    const Schedule &schedule = m.plan.schedules[i];
+  for (size_t i = 0; i < schedules.size(); ++i) {
+    const Place place{"schedules", static_cast<int64_t>(i), &parent};
+    const Schedule &schedule = schedules[i];
     if (schedule.name.empty() || !names.insert(schedule.name).second)
       return broken(kPlanId, place,
                     format("name \"%s\" is empty or used twice", schedule.name.c_str()));
-    INGOT_TRY(ScheduleChecker(m, schedule, place, kernelArgs).check());
+    INGOT_TRY(ScheduleChecker(m, schedule, signature, place, kernelArgs).check());
   }
+  return Status::ok();
+}
+
+Status checkSchedules(const Manifest &m) {
+  KernelArgs kernelArgs; // probes, too, must call kernels as the plan does
+  INGOT_TRY(checkList(m, m.plan.schedules, m.plan.signature, {"plan"}, kernelArgs));
   INGOT_TRY(checkCoverage(m, StepOutput::Logits));
-  return checkCoverage(m, StepOutput::Argmax);
+  INGOT_TRY(checkCoverage(m, StepOutput::Argmax));
+  for (size_t i = 0; i < m.probes.size(); ++i) {
+    const Place place{"probes", static_cast<int64_t>(i)};
+    const std::vector<Schedule> &schedules = m.probes[i].schedules;
+    if (schedules.empty() || schedules[0].output != StepOutput::Logits)
+      return broken(kPlanId, {"schedules", -1, &place}, "none, or the first does not write logits");
+    INGOT_TRY(checkList(m, schedules, schedules[0].signature, place, kernelArgs));
+  }
+  return Status::ok();
 }
 
 } // namespace ingot::artifact

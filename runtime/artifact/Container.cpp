@@ -23,8 +23,6 @@ static T load(std::span<const uint8_t> bytes, size_t at) {
   return value;
 }
 
-static unsigned long long ull(uint64_t value) { return value; }
-
 static Status refuse(const char *id, std::string why) {
   return Status(ErrorClass::Data, id, std::move(why));
 }

@@ -22,8 +22,6 @@ Status refuse(const char *id, std::string why) {
                 "code image: " + std::move(why) + "; compile the artifact again");
 }
 
-unsigned long long ull(uint64_t value) { return value; }
-
 class ElfReader {
 public:
   explicit ElfReader(std::span<const uint8_t> bytes) : bytes_(bytes) {}

@@ -89,6 +89,9 @@ private:
   MemoryContract memory(const fb::MemoryContract &from);
   GenerationDefaults generation(const fb::GenerationDefaults &from);
   KnownAnswer knownAnswer(const fb::KnownAnswer &from);
+  Probe probe(const fb::Probe &from) {
+    return {list(from.schedules(), &Decoder::schedule), knownAnswer(*from.answer())};
+  }
 
   bool take(uint64_t count, uint64_t each) {
     const uint64_t bytes = count * each; // count < 2^32
@@ -280,6 +283,7 @@ Result<Manifest> Decoder::decode(const fb::Manifest &root) {
   to.knownAnswers = list(root.known_answers(), &Decoder::knownAnswer);
   to.modelName = text(root.model_name());
   to.architecture = text(root.architecture());
+  to.probes = list(root.probes(), &Decoder::probe);
   if (!error_.isOk())
     return error_;
   return to;
@@ -295,7 +299,8 @@ Result<Manifest> decodeManifest(std::span<const uint8_t> bytes) {
   const size_t maxTables = bytes.size() / 8 + 1;
   flatbuffers::Verifier verifier(copy.get(), bytes.size(), /*max_depth=*/16,
                                  static_cast<flatbuffers::uoffset_t>(maxTables));
-  if (bytes.size() < 16 || bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE ||
+  // The writer pads to the widest scalar; less is a cut in padding that no table reaches.
+  if (bytes.size() < 16 || bytes.size() % 8 != 0 || bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE ||
       !fb::VerifyManifestBuffer(verifier))
     return Status(
         ErrorClass::Data, "artifact-manifest",

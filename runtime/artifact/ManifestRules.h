@@ -23,6 +23,9 @@ struct Place {
 /// The Status of a broken rule: "<place>: <why>; compile the artifact again".
 Status broken(const char *id, const Place &place, const std::string &why);
 
+/// Id of every error in buffers, launches and schedules.
+inline constexpr const char *kPlanId = "artifact-plan";
+
 /// A byte range with the index of its owner.
 struct Interval {
   uint64_t begin = 0, end = 0; ///< [begin, end)
@@ -40,10 +43,7 @@ Status checkImages(const Manifest &manifest); ///< kernels and images
 Status checkKvGroups(const Manifest &manifest);
 Status checkContract(const Manifest &manifest); ///< memory contract
 Status checkBuffers(const Manifest &manifest);
-Status checkSchedules(const Manifest &manifest); ///< launches, arguments, lifetimes
+Status checkSchedules(const Manifest &manifest); ///< launches, arguments, lifetimes; probes
 Status checkText(const Manifest &manifest);      ///< generation, known answers, provenance
-
-/// printf's %llu for uint64_t.
-inline unsigned long long ull(uint64_t value) { return value; }
 
 } // namespace ingot::artifact

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace ingot::tools {
 
 using namespace artifact;
-
-static unsigned long long ull(uint64_t value) { return value; }
 
 static void writeHead(const Artifact &a, std::ostream &out) {
   const Manifest &m = a.manifest();
@@ -154,12 +153,50 @@ static void writePlan(const Manifest &m, bool launches, std::ostream &out) {
   }
 }
 
+/// Token ids, indices and logits of a vector.
+static size_t bytesOf(const KnownAnswer &answer) {
+  return 4 * (answer.tokenIds.size() + answer.indices.size() + answer.logits.size());
+}
+
+static void writeAnswer(const KnownAnswer &answer, const char *what, std::ostream &out) {
+  out << format("  %-12s %3zu logits after tokens %s, tolerance %g, %zu bytes\n", what,
+                answer.logits.size(), joined(answer.tokenIds).c_str(),
+                static_cast<double>(answer.tolerance), bytesOf(answer));
+}
+
+/// Kernels that the schedules of probes call, each once.
+static size_t kernelsOfProbes(const Manifest &m) {
+  std::set<uint32_t> kernels;
+  for (const Probe &probe : m.probes)
+    for (const Schedule &schedule : probe.schedules)
+      for (const Launch &launch : schedule.launches)
+        if (launch.kind == LaunchKind::Kernel)
+          kernels.insert(launch.kernel);
+  return kernels.size();
+}
+
+static void writeKnownAnswers(const Manifest &m, std::ostream &out) {
+  out << format("\nKnown answers (%zu, compared by ingot verify --run)\n",
+                m.knownAnswers.size() + m.probes.size());
+  for (const KnownAnswer &answer : m.knownAnswers)
+    writeAnswer(answer, "whole model", out);
+  for (const Probe &probe : m.probes) {
+    writeAnswer(probe.answer, "first layer", out);
+    for (const Schedule &s : probe.schedules)
+      out << format("    schedule %-18s %-6s up to %5u tokens  %4zu launches\n", s.name.c_str(),
+                    nameOf(s.output), s.maxTokens, s.launches.size());
+  }
+  if (!m.probes.empty())
+    out << format("  the first layer's schedules run %zu of %zu kernels\n", kernelsOfProbes(m),
+                  m.kernels.size());
+}
+
 static void writeRest(const Artifact &a, std::ostream &out) {
   const Manifest &m = a.manifest();
   const GenerationDefaults &g = m.generation;
-  out << format("\nText\n  tokenizer %s, chat template %zu bytes, %zu known answers\n",
+  out << format("\nText\n  tokenizer %s, chat template %zu bytes\n",
                 m.tokenizerSegment < 0 ? "absent" : formatBytes(a.tokenizer().size()).c_str(),
-                m.chatTemplate.size(), m.knownAnswers.size());
+                m.chatTemplate.size());
   out << format(
       "  defaults: temperature %g, top-k %u, top-p %g, min-p %g, max tokens %u, stop ids %s, "
       "bos %d\n",
@@ -181,6 +218,7 @@ void inspectAsText(const Artifact &artifact, const InspectOptions &options, std:
   writeCode(artifact, out);
   writeFusions(m, out);
   writePlan(m, options.plan, out);
+  writeKnownAnswers(m, out);
   writeRest(artifact, out);
 }
 

@@ -85,7 +85,7 @@ TEST_CASE("every field of a manifest matters to its bytes") {
 
 TEST_CASE("truncated and foreign manifests are refused") {
   const std::vector<uint8_t> bytes = *encodeManifest(test::smallManifest().manifest);
-  for (size_t size = 0; size < bytes.size(); size += 3)
+  for (size_t size = 0; size < bytes.size(); ++size)
     REQUIRE(decodeManifest(std::span(bytes).first(size)).status().id() == "artifact-manifest");
   std::vector<uint8_t> foreign = bytes;
   foreign[4] ^= 1; // file identifier

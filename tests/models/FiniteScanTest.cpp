@@ -14,7 +14,8 @@ template <typename Word>
 NonFiniteCount countOf(WeightType type, const std::vector<Word> &words) {
   // One byte off, as a header of odd length leaves the data.
   std::vector<uint8_t> bytes(1 + words.size() * sizeof(Word));
-  std::memcpy(bytes.data() + 1, words.data(), words.size() * sizeof(Word));
+  if (!words.empty())
+    std::memcpy(bytes.data() + 1, words.data(), words.size() * sizeof(Word));
   return countNonFinite(
       {type, {static_cast<int64_t>(words.size())}, bytes.data() + 1, words.size() * sizeof(Word)});
 }

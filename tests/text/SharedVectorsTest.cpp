@@ -90,9 +90,11 @@ TEST_CASE("ids of the shared models") {
   if (!root)
     return;
   const Tokenizer tokenizer = importShared(*root + "/stories260K");
-  for (const auto &entry : readJson(*root + "/stories260K/vectors.json")["cases"])
+  const auto vectors = readJson(*root + "/stories260K/vectors.json");
+  for (const auto &entry : vectors["cases"])
     checkCase(tokenizer, entry);
-  for (const auto &greedy : readJson(*root + "/stories260K/expected.json")["greedy"]) {
+  const auto expected = readJson(*root + "/stories260K/expected.json");
+  for (const auto &greedy : expected["greedy"]) {
     auto ids = tokenizer.encode(greedy["prompt"].get<std::string>());
     REQUIRE(ids.isOk());
     CHECK(*ids == greedy["prompt_ids"].get<std::vector<uint32_t>>());
