@@ -2,6 +2,7 @@
 
 #include "codegen/Target.h"
 #include "codegen/artifact/ArtifactWriter.h"
+#include "compiler/KnownAnswers.h"
 #include "compiler/Pipeline.h"
 #include "compiler/WeightPacker.h"
 #include "ir/ParamSpec.h"
@@ -49,6 +50,7 @@ private:
   Status checkFusions();
   Status fillManifest();
   Status fillParameters(artifact::Manifest &manifest);
+  Status knownAnswerStage();
   Status writeStage();
 
   Status timed(const std::string &name, Status (Compilation::*stage)());
@@ -64,6 +66,7 @@ private:
   MLIRContext context_{MLIRContext::Threading::DISABLED};
   std::string diagnostics_; ///< text of MLIR errors since the last reset
   ImportedModel model_;
+  OwningOpRef<ModuleOp> reference_; ///< before the fusions, for known answers; else null
   PlanResult plan_;
   ArtifactInput input_;
   CompileReport report_;
@@ -151,6 +154,8 @@ Status Compilation::passStages() {
     if (stage.name == "merge") // quantized, nothing merged or fused yet
       report_.launchesUnfused = launches();
     INGOT_TRY(runPasses(stage));
+    if (stage.name == "numerics" && options_.knownAnswers && !options_.dryRun)
+      reference_ = model_.module->clone();
   }
   report_.launchesFused = launches();
   return Status::ok();
@@ -294,6 +299,13 @@ Status Compilation::packParameter(uint32_t index, const ByteSink &sink) {
   });
 }
 
+Status Compilation::knownAnswerStage() {
+  KnownAnswerJob job{*reference_, model_.weights.get(), std::move(plan_.probes), threads()};
+  for (std::string &reason : addKnownAnswers(std::move(job), input_.manifest))
+    report_.warnings.push_back(std::move(reason));
+  return Status::ok();
+}
+
 Status Compilation::writeStage() {
   input_.paramBytes = [this](uint32_t index, const ByteSink &sink) {
     return packParameter(index, sink);
@@ -321,6 +333,8 @@ Result<CompileReport> Compilation::run() {
     report_.manifest = input_.manifest;
     return std::move(report_);
   }
+  if (reference_)
+    INGOT_TRY(timed("known answers", &Compilation::knownAnswerStage));
   INGOT_TRY(timed("weights and file", &Compilation::writeStage));
   return std::move(report_);
 }

@@ -38,6 +38,8 @@ struct CompileOptions {
   uint32_t maxTokens = 512;        ///< tokens per step
   uint32_t maxContext = 0;         ///< tokens per sequence; 0 = the model's
 
+  bool knownAnswers = true; ///< store what `ingot verify --run` compares
+
   std::optional<uint64_t> randomWeights; ///< seed: no checkpoint bytes, the runtime makes them
   bool dryRun = false;
   std::string dumpIr;       ///< directory for the program after each stage

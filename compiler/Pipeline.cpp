@@ -93,8 +93,11 @@ void buildPlanning(OpPassManager &manager, const CompileOptions &options) {
   BucketVariantsPassOptions buckets;
   buckets.maxTokens = options.maxTokens;
   manager.addPass(createBucketVariantsPass(buckets));
-  // Last: no fusion and no bucket may have moved a bit.
+  // No fusion and no bucket may have moved a bit.
   manager.addPass(createVerifyNumericsPass());
+  // Last: it cuts what is finished.
+  if (options.knownAnswers)
+    manager.addPass(createAddProbePass());
 }
 
 /// --pass-pipeline: the user's passes in place of the fusions. A mistake is caught when parsing.

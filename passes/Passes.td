@@ -230,6 +230,34 @@ def AddGreedyTwinPass : IngotPass<"ingot-add-greedy-twin"> {
   }];
 }
 
+def AddProbePass : IngotPass<"ingot-add-probe"> {
+  let summary = "clone each entry into one that has its first layer only";
+  let description = [{
+    The probe is what known answers are taken over: embedding, first layer, final norm and head,
+    small enough for the reference evaluator whatever the size of the model. It is cut out of the
+    finished entry, so that its kernels are those of the model and their code is what is proven.
+    The cut runs through the values that alone lead from layer to layer. Marks the probe
+    `ingot.probe` and signs it; an entry without such values gets a remark and no probe. One layer:
+    the probe is the whole entry.
+
+    ```mlir
+    func.func @forward(...) {
+      %x0 = fused "embed" ...
+      ... %x1 = fused "linear_residual" at "layers.0.mlp.down_proj" ...
+      ... %x2 = fused "linear_residual" at "layers.1.mlp.down_proj" ...
+      ... fused "select_norm_quantize" at "norm"(%x2, ...)
+    // gains beside it
+    func.func @forward_probe(...) {
+      %x0 = fused "embed" ...
+      ... %x1 = fused "linear_residual" at "layers.0.mlp.down_proj" ...
+      ... fused "select_norm_quantize" at "norm"(%x1, ...)
+    ```
+
+    Last of all passes: fusions and buckets must have done their work, and their counts are not to
+    meet the clones.
+  }];
+}
+
 def BucketVariantsPass : IngotPass<"ingot-bucket-variants"> {
   let summary = "clone each entry per bucket of tokens";
   let description = [{

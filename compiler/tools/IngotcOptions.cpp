@@ -111,6 +111,8 @@ CommandLine ingot::parseCommandLine(int argc, char **argv) {
                  "Leave out a fusion by name; repeatable");
   app.add_option("--expect-fusion", expected,
                  "NAME=COUNT: fail unless the fusion fired exactly COUNT times; repeatable");
+  app.add_flag("!--no-known-answers", options.knownAnswers,
+               "Leave out the vectors that ingot verify --run compares");
   app.add_option("--threads", options.threads, "Threads of the compiler; default all");
   app.add_flag("--json", line.json, "Report as JSON on stdout");
 

@@ -27,7 +27,7 @@ struct Slot {
 /// One run of one function: the values of its ops.
 class Frame {
 public:
-  Frame(WeightLoader &weights, const Batch &batch, KvState &state)
+  Frame(WeightProvider &weights, const Batch &batch, KvState &state)
       : weights_(weights), batch_(batch), state_(state) {}
 
   void set(Value value, Slot slot) { slots_[value] = std::move(slot); }
@@ -52,7 +52,7 @@ private:
     return Status::ok();
   }
 
-  WeightLoader &weights_;
+  WeightProvider &weights_;
   const Batch &batch_;
   KvState &state_;
   llvm::DenseMap<Value, Slot> slots_;
@@ -172,13 +172,20 @@ Status Frame::evalOp(Operation *op) {
 } // namespace
 
 struct Evaluator::Impl {
-  Impl(ModuleOp program, const WeightSource &source) : module(program), weights(source) {}
+  Impl(ModuleOp program, std::unique_ptr<WeightLoader> own, WeightProvider &provider)
+      : module(program), loader(std::move(own)), weights(provider) {}
   ModuleOp module;
-  WeightLoader weights;
+  std::unique_ptr<WeightLoader> loader; ///< null when the caller provides
+  WeightProvider &weights;
 };
 
-Evaluator::Evaluator(ModuleOp module, const WeightSource &weights)
-    : impl_(std::make_unique<Impl>(module, weights)) {}
+Evaluator::Evaluator(ModuleOp module, const WeightSource &weights) {
+  auto loader = std::make_unique<WeightLoader>(weights);
+  WeightProvider &provider = *loader;
+  impl_ = std::make_unique<Impl>(module, std::move(loader), provider);
+}
+Evaluator::Evaluator(ModuleOp module, WeightProvider &weights)
+    : impl_(std::make_unique<Impl>(module, nullptr, weights)) {}
 Evaluator::~Evaluator() = default;
 
 /// What a tensor argument of an entry holds: its rows, and where its type is that of a weight, too.

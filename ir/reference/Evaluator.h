@@ -17,10 +17,17 @@ class ModuleOp;
 
 namespace ingot {
 
+namespace reference {
+class WeightProvider;
+}
+
 class Evaluator {
 public:
   /// Both must outlive the evaluator. Weights are read, and quantized, on first use.
   Evaluator(mlir::ModuleOp module, const WeightSource &weights);
+  /// With parameters as `weights` gives them: an embedding table or a head may be a few of its
+  /// rows, token ids and columns of the logits are then indices into those.
+  Evaluator(mlir::ModuleOp module, reference::WeightProvider &weights);
   ~Evaluator();
 
   /// Runs the entry on one step; `state` is read and extended. `inputs` are the values of its

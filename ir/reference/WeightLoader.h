@@ -16,10 +16,17 @@ using WeightRef = std::shared_ptr<const Weight>;
 /// `values` as a parameter of that static type would hold them; vectors are one row.
 Weight weightOf(const Rows &values, mlir::RankedTensorType type);
 
-class WeightLoader {
+/// Where an evaluation gets its parameters from.
+class WeightProvider {
+public:
+  virtual ~WeightProvider() = default;
+  virtual Result<WeightRef> load(ParamOp param) = 0;
+};
+
+class WeightLoader : public WeightProvider {
 public:
   explicit WeightLoader(const WeightSource &source) : source_(source) {}
-  Result<WeightRef> load(ParamOp param);
+  Result<WeightRef> load(ParamOp param) override;
 
 private:
   const WeightSource &source_;

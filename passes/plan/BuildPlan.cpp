@@ -146,6 +146,25 @@ static Status checkResult(const PlanResult &result) {
   return checkSchedules(manifest);
 }
 
+/// Schedules of the entries that are probes, or of those that are not.
+static Status addSchedules(ArrayRef<func::FuncOp> entries, bool probe, const PlanOptions &options,
+                           PlanTables &tables, PlanResult &result) {
+  const size_t kernels = result.kernels.size(), params = result.params.size();
+  std::vector<artifact::Schedule> &list = probe ? result.probes : result.plan.schedules;
+  for (func::FuncOp entry : entries) {
+    if (entry->hasAttr(kProbeAttr) != probe)
+      continue;
+    INGOT_ASSIGN(artifact::Schedule schedule,
+                 ScheduleBuilder(entry, options, tables, result.plan).build());
+    list.push_back(std::move(schedule));
+  }
+  if (probe && (result.kernels.size() != kernels || result.params.size() != params))
+    return badProgram(format("the probes bring %zu kernels and %zu parameters of their own; they "
+                             "must be cut out of the finished entries",
+                             result.kernels.size() - kernels, result.params.size() - params));
+  return Status::ok();
+}
+
 Result<PlanResult> buildPlan(ModuleOp module, const PlanOptions &options) {
   INGOT_TRY(checkOptions(options));
   SmallVector<func::FuncOp> entries = entriesOf(module);
@@ -155,16 +174,14 @@ Result<PlanResult> buildPlan(ModuleOp module, const PlanOptions &options) {
   PlanTables tables(result);
   INGOT_TRY(addKvGroups(entries, options, result.plan));
   INGOT_TRY(addOutputs(entries, tables, result.plan));
-  for (func::FuncOp entry : entries) {
-    INGOT_ASSIGN(artifact::Schedule schedule,
-                 ScheduleBuilder(entry, options, tables, result.plan).build());
-    result.plan.schedules.push_back(std::move(schedule));
-  }
+  for (const bool probe : {false, true}) // the model's schedules first: they fill the tables
+    INGOT_TRY(addSchedules(entries, probe, options, tables, result));
   result.memory = contractOf(result, options);
-  for (artifact::Schedule &schedule : result.plan.schedules) {
-    placeBuffers(schedule, result.plan, result.memory);
-    result.memory.arenaBytes = std::max(result.memory.arenaBytes, schedule.arenaBytes);
-  }
+  for (std::vector<artifact::Schedule> *list : {&result.plan.schedules, &result.probes})
+    for (artifact::Schedule &schedule : *list) {
+      placeBuffers(schedule, result.plan, result.memory);
+      result.memory.arenaBytes = std::max(result.memory.arenaBytes, schedule.arenaBytes);
+    }
   INGOT_TRY(setSignature(module, result.plan));
   INGOT_TRY(checkResult(result));
   return result;

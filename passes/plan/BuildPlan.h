@@ -21,6 +21,9 @@ struct PlanOptions {
 
 struct PlanResult {
   artifact::Plan plan;
+  /// One per probe, over the tables of the plan: named, bounded and placed like the schedule it was
+  /// cut out of, with the signature of the probe. They bring no kernel and no parameter.
+  std::vector<artifact::Schedule> probes;
   /// In the order of first use; `data` holds the packed bytes of the layout, its place is the
   /// writer's.
   std::vector<artifact::Param> params;

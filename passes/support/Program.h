@@ -17,6 +17,7 @@ inline constexpr const char kNumericsAttr[] = "ingot.numerics";    ///< module: 
 inline constexpr const char kOutputAttr[] = "ingot.output";        ///< entry: "logits", "argmax"
 inline constexpr const char kBucketAttr[] = "ingot.bucket";        ///< entry: "decode", "wide"
 inline constexpr const char kMaxTokensAttr[] = "ingot.max_tokens"; ///< entry: i64 bound of a bucket
+inline constexpr const char kProbeAttr[] = "ingot.probe";          ///< entry: see AddProbePass
 inline constexpr const char kFusionsAttr[] = "ingot.fusions";      ///< module: see FusionReport.h
 inline constexpr const char kLaunchStatsAttr[] =
     "ingot.launch_stats"; ///< module: see LaunchStats.h

@@ -177,6 +177,11 @@ struct KnownAnswer {
   float tolerance = 0;
 };
 
+struct Probe {
+  std::vector<Schedule> schedules;
+  KnownAnswer answer;
+};
+
 struct Manifest {
   uint32_t formatVersion = 0, kernelAbi = 0;
   std::string minimumRuntime;
@@ -195,6 +200,7 @@ struct Manifest {
   std::vector<KeyValue> provenance;
   std::vector<KnownAnswer> knownAnswers;
   std::string modelName, architecture;
+  std::vector<Probe> probes;
 };
 
 // ---- Names for people ---------------------------------------------------------------------------

@@ -106,6 +106,10 @@ Status checkText(const Manifest &m) {
   INGOT_TRY(checkGeneration(m));
   for (size_t i = 0; i < m.knownAnswers.size(); ++i)
     INGOT_TRY(checkKnownAnswer(m, m.knownAnswers[i], {"known_answers", static_cast<int64_t>(i)}));
+  for (size_t i = 0; i < m.probes.size(); ++i) {
+    const Place probe{"probes", static_cast<int64_t>(i)};
+    INGOT_TRY(checkKnownAnswer(m, m.probes[i].answer, {"answer", -1, &probe}));
+  }
   for (size_t i = 1; i < m.provenance.size(); ++i)
     if (m.provenance[i - 1].key >= m.provenance[i].key)
       return broken("artifact-provenance", {"provenance", static_cast<int64_t>(i)},

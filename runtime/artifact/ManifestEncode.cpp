@@ -65,6 +65,10 @@ private:
   Offset<fb::MemoryContract> memory(const MemoryContract &m);
   Offset<fb::GenerationDefaults> generation(const GenerationDefaults &g);
   Offset<fb::KnownAnswer> knownAnswer(const KnownAnswer &k);
+  Offset<fb::Probe> probe(const Probe &p) {
+    const auto schedules = list(p.schedules, &Encoder::schedule);
+    return fb::CreateProbe(b_, schedules, knownAnswer(p.answer));
+  }
   Offset<flatbuffers::Vector<Offset<flatbuffers::String>>>
   texts(const std::vector<std::string> &from) {
     return list(from, &Encoder::text);
@@ -180,10 +184,11 @@ std::vector<uint8_t> Encoder::encode(const Manifest &from) {
   const auto answers = list(from.knownAnswers, &Encoder::knownAnswer);
   const auto modelName = text(from.modelName);
   const auto architecture = text(from.architecture);
+  const auto probes = list(from.probes, &Encoder::probe);
   const auto root = fb::CreateManifest(
       b_, from.formatVersion, from.kernelAbi, minimumRuntime, requires_, files, segments, params,
       kernels, images, planTable, memoryTable, generationTable, from.tokenizerSegment, chatTemplate,
-      fusions, provenance, answers, modelName, architecture);
+      fusions, provenance, answers, modelName, architecture, probes);
   fb::FinishManifestBuffer(b_, root);
   return {b_.GetBufferPointer(), b_.GetBufferPointer() + b_.GetSize()};
 }
@@ -194,9 +199,14 @@ uint64_t roughBytes(const Manifest &m) {
   uint64_t bytes = 0;
   for (const Segment &segment : m.segments)
     bytes += segment.chunkHashes.size() * 8;
-  for (const Schedule &schedule : m.plan.schedules)
-    for (const Launch &launch : schedule.launches)
-      bytes += 64 + launch.args.size() * 24 + launch.label.size();
+  const auto add = [&bytes](const std::vector<Schedule> &schedules) {
+    for (const Schedule &schedule : schedules)
+      for (const Launch &launch : schedule.launches)
+        bytes += 64 + launch.args.size() * 24 + launch.label.size();
+  };
+  add(m.plan.schedules);
+  for (const Probe &probe : m.probes)
+    add(probe.schedules);
   for (const Kernel &kernel : m.kernels)
     bytes += kernel.spec.size();
   for (const Param &param : m.params)

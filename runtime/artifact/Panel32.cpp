@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <vector>
 
 namespace ingot {
 
@@ -172,6 +173,42 @@ uint16_t panelBf16(const WeightLayout &layout, const uint8_t *data, uint64_t row
   uint16_t bits;
   std::memcpy(&bits, panelOf(layout, data, slot) + bf16Byte(slot % kPanelColumns, k), 2);
   return bits;
+}
+
+/// One block of 32 k.
+static void unpackBlock(WeightFormat format, const uint8_t *block, int8_t *values) {
+  for (uint64_t half = 0; half < 2; ++half)
+    for (uint64_t c = 0; c < 16; ++c)
+      for (uint64_t k = 0; k < kBlockK; ++k) {
+        int value = 0;
+        if (format == WeightFormat::Int4) {
+          const uint8_t pair = block[half * 256 + k / 8 * 64 + c * 4 + k % 4];
+          value = (k % 8 < 4 ? pair & 15 : pair >> 4) - 8;
+        } else {
+          value = block[half * 512 + k / 4 * 64 + c * 4 + k % 4] - 128;
+        }
+        values[k * kPanelColumns + half * 16 + c] = static_cast<int8_t>(value);
+      }
+}
+
+void unpackPanel(const WeightLayout &layout, const uint8_t *panel, int8_t *values) {
+  assert(layout.isQuantized());
+  const uint64_t blockBytes = panelBlockBytes(layout.format), scales = 2 * kPanelColumns;
+  for (uint64_t b = 0; b < layout.blocks(); ++b) {
+    const uint64_t groups = b / layout.blocksPerGroup() + 1; // whose scales lie before the block
+    unpackBlock(layout.format, panel + groups * scales + b * blockBytes,
+                values + b * kBlockK * kPanelColumns);
+  }
+}
+
+void unpackPanel(const WeightLayout &layout, const uint8_t *panel, float *values) {
+  assert(layout.format == WeightFormat::Bf16);
+  std::vector<uint16_t> halves(layout.paddedColumns() * kPanelColumns);
+  std::memcpy(halves.data(), panel, halves.size() * sizeof(uint16_t));
+  for (uint64_t k = 0; k < layout.paddedColumns(); ++k) // pairs of k side by side
+    for (uint64_t c = 0; c < kPanelColumns; ++c)
+      values[k * kPanelColumns + c] =
+          numerics::fromBf16(halves[(k / 2 * kPanelColumns + c) * 2 + k % 2]);
 }
 
 void unpackPanelRow(const WeightLayout &layout, const uint8_t *data, uint64_t row, float *out) {

@@ -51,6 +51,10 @@ int panelValue(const WeightLayout &layout, const uint8_t *data, uint64_t row, ui
 uint16_t panelScale(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t group);
 /// bf16 bits of element (row, k) of a packed bf16 parameter.
 uint16_t panelBf16(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k);
+/// The integers of one panel, k by k: values [paddedColumns][32].
+void unpackPanel(const WeightLayout &layout, const uint8_t *panel, int8_t *values);
+/// The same of a bf16 panel, widened.
+void unpackPanel(const WeightLayout &layout, const uint8_t *panel, float *values);
 /// Writes the `columns` dequantized values of a logical row of any panel32 format.
 void unpackPanelRow(const WeightLayout &layout, const uint8_t *data, uint64_t row, float *out);
 

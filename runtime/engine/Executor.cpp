@@ -46,6 +46,9 @@ Status Executor::allocate(const ExecutorConfig &config) {
   uint64_t arenaBytes = 64;
   for (const artifact::Schedule &schedule : plan.schedules)
     arenaBytes = std::max(arenaBytes, schedule.arenaBytes);
+  for (const artifact::Probe &probe : manifest_.probes)
+    for (const artifact::Schedule &schedule : probe.schedules)
+      arenaBytes = std::max(arenaBytes, schedule.arenaBytes);
   INGOT_ASSIGN(arena_, device_.allocate(arenaBytes));
 
   artifact::SymbolValues most;
@@ -102,32 +105,45 @@ Result<uint64_t> Executor::resolve(const artifact::Arg &arg, const artifact::Sch
                             static_cast<unsigned long long>(arg.value)));
 }
 
+Result<Executor::BoundSchedule> Executor::bind(const artifact::Schedule &schedule,
+                                               const std::vector<const uint8_t *> &params) const {
+  BoundSchedule bound{&schedule, {}};
+  for (const artifact::Launch &launch : schedule.launches) {
+    if (launch.kind != artifact::LaunchKind::Kernel)
+      return unsupported(format("launch %s is of kind %s; device %s runs kernels only",
+                                launch.label.c_str(), artifact::nameOf(launch.kind),
+                                std::string(device_.name()).c_str()));
+    bound.program.commands.push_back({launch.kernel,
+                                      static_cast<uint32_t>(bound.program.args.size()),
+                                      &launch.items, launch.label});
+    for (const artifact::Arg &arg : launch.args) {
+      INGOT_ASSIGN(const uint64_t slot, resolve(arg, schedule, params));
+      bound.program.args.push_back(slot);
+    }
+  }
+  return bound;
+}
+
 Status Executor::bindSchedules(const std::vector<const uint8_t *> &params, int32_t forceSchedule) {
   int32_t rank[2] = {0, 0}; // per output kind
   for (const artifact::Schedule &schedule : manifest_.plan.schedules) {
     const int32_t own = rank[static_cast<int>(schedule.output)]++;
     if (forceSchedule >= 0 && own != forceSchedule)
       continue;
-    BoundSchedule bound{&schedule, {}};
-    for (const artifact::Launch &launch : schedule.launches) {
-      if (launch.kind != artifact::LaunchKind::Kernel)
-        return unsupported(format("launch %s is of kind %s; device %s runs kernels only",
-                                  launch.label.c_str(), artifact::nameOf(launch.kind),
-                                  std::string(device_.name()).c_str()));
-      bound.program.commands.push_back({launch.kernel,
-                                        static_cast<uint32_t>(bound.program.args.size()),
-                                        &launch.items, launch.label});
-      for (const artifact::Arg &arg : launch.args) {
-        INGOT_ASSIGN(const uint64_t slot, resolve(arg, schedule, params));
-        bound.program.args.push_back(slot);
-      }
-    }
+    INGOT_ASSIGN(BoundSchedule bound, bind(schedule, params));
     if (schedule.output == StepOutput::Logits) // any step may turn out to need logits
       maxStepTokens_ = std::max(maxStepTokens_, schedule.maxTokens);
     schedules_.push_back(std::move(bound));
   }
   if (!choose(1, StepOutput::Logits))
     return unsupported("no schedule of the plan writes logits");
+  for (const artifact::Probe &probe : manifest_.probes) {
+    probes_.emplace_back();
+    for (const artifact::Schedule &schedule : probe.schedules) {
+      INGOT_ASSIGN(BoundSchedule bound, bind(schedule, params));
+      probes_.back().push_back(std::move(bound));
+    }
+  }
   return Status::ok();
 }
 
@@ -146,6 +162,15 @@ Result<LaunchedStep> Executor::launch(const Batch &batch, bool needsLogits) {
     bound = choose(batch.tokens(), StepOutput::Argmax);
   if (!bound)
     bound = choose(batch.tokens(), StepOutput::Logits);
+  return launchOn(bound, batch);
+}
+
+Result<LaunchedStep> Executor::launchProbe(size_t probe, size_t schedule, const Batch &batch) {
+  const BoundSchedule &bound = probes_[probe][schedule];
+  return launchOn(batch.tokens() <= bound.schedule->maxTokens ? &bound : nullptr, batch);
+}
+
+Result<LaunchedStep> Executor::launchOn(const BoundSchedule *bound, const Batch &batch) {
   if (!bound || batch.rows().size() > maxReturnedRows_)
     return Status(
         ErrorClass::Internal, "step-too-large",

@@ -36,6 +36,8 @@ public:
   /// Fills the tables the kernels read and launches the first schedule that holds the batch. A step
   /// that needs logits gets them; others get the argmax where the plan offers it.
   Result<LaunchedStep> launch(const Batch &batch, bool needsLogits);
+  /// The same with a schedule of a probe, whose tokens the batch must fit.
+  Result<LaunchedStep> launchProbe(size_t probe, size_t schedule, const Batch &batch);
   Status wait(const LaunchedStep &step);
 
   /// After wait(): row r of the last step.
@@ -58,6 +60,9 @@ private:
       : manifest_(manifest), device_(device) {}
   Status allocate(const ExecutorConfig &config);
   Status bindSchedules(const std::vector<const uint8_t *> &params, int32_t forceSchedule);
+  Result<BoundSchedule> bind(const artifact::Schedule &schedule,
+                             const std::vector<const uint8_t *> &params) const;
+  Result<LaunchedStep> launchOn(const BoundSchedule *bound, const Batch &batch);
   Result<uint64_t> resolve(const artifact::Arg &arg, const artifact::Schedule &schedule,
                            const std::vector<const uint8_t *> &params) const;
   const BoundSchedule *choose(uint32_t tokens, artifact::StepOutput output) const;
@@ -72,6 +77,7 @@ private:
   abi::BatchView batchView_{};              ///< contents change per step, addresses never
   std::vector<abi::KvView> kvViews_;        ///< [layer] of the one KV group
   std::vector<BoundSchedule> schedules_;    ///< in the plan's order
+  std::vector<std::vector<BoundSchedule>> probes_;
 };
 
 } // namespace ingot

@@ -118,6 +118,18 @@ static void writeLaunch(const Manifest &m, const Launch &launch, JsonWriter &jso
   json.endObject();
 }
 
+static void writeSchedule(const Manifest &m, const Schedule &s, JsonWriter &json) {
+  json.beginObject().field("name", s.name).field("output", nameOf(s.output));
+  json.field("max_tokens", s.maxTokens).field("arena_bytes", s.arenaBytes);
+  json.field("signature", hex(s.signature)).key("offsets").beginArray();
+  for (uint64_t offset : s.offsets)
+    offset == kUnusedBuffer ? json.value(int64_t(-1)) : json.value(offset);
+  json.endArray().key("launches").beginArray();
+  for (const Launch &launch : s.launches)
+    writeLaunch(m, launch, json);
+  json.endArray().endObject();
+}
+
 static void writePlan(const Manifest &m, JsonWriter &json) {
   const Plan &plan = m.plan;
   json.key("plan").beginObject().field("vocab", plan.vocab).field("signature", hex(plan.signature));
@@ -131,18 +143,30 @@ static void writePlan(const Manifest &m, JsonWriter &json) {
     json.field("row_bytes", b.rowBytes).field("align", b.align).endObject();
   }
   json.endArray().key("schedules").beginArray();
-  for (const Schedule &s : plan.schedules) {
-    json.beginObject().field("name", s.name).field("output", nameOf(s.output));
-    json.field("max_tokens", s.maxTokens).field("arena_bytes", s.arenaBytes);
-    json.field("signature", hex(s.signature)).key("offsets").beginArray();
-    for (uint64_t offset : s.offsets)
-      offset == kUnusedBuffer ? json.value(int64_t(-1)) : json.value(offset);
-    json.endArray().key("launches").beginArray();
-    for (const Launch &launch : s.launches)
-      writeLaunch(m, launch, json);
+  for (const Schedule &s : plan.schedules)
+    writeSchedule(m, s, json);
+  json.endArray().endObject();
+}
+
+static void writeAnswer(const KnownAnswer &answer, JsonWriter &json) {
+  json.beginObject();
+  writeNumbers(json, "token_ids", answer.tokenIds);
+  writeNumbers(json, "indices", answer.indices);
+  writeNumbers(json, "logits", answer.logits);
+  json.field("tolerance", answer.tolerance).endObject();
+}
+
+static void writeProbes(const Manifest &m, JsonWriter &json) {
+  json.key("probes").beginArray();
+  for (const Probe &probe : m.probes) {
+    json.beginObject().key("answer");
+    writeAnswer(probe.answer, json);
+    json.key("schedules").beginArray();
+    for (const Schedule &s : probe.schedules)
+      writeSchedule(m, s, json);
     json.endArray().endObject();
   }
-  json.endArray().endObject();
+  json.endArray();
 }
 
 static void writeRest(const Manifest &m, JsonWriter &json) {
@@ -153,14 +177,11 @@ static void writeRest(const Manifest &m, JsonWriter &json) {
   json.field("bos_id", g.bosId).endObject();
   json.field("tokenizer_segment", m.tokenizerSegment).field("chat_template", m.chatTemplate);
   json.key("known_answers").beginArray();
-  for (const KnownAnswer &answer : m.knownAnswers) {
-    json.beginObject();
-    writeNumbers(json, "token_ids", answer.tokenIds);
-    writeNumbers(json, "indices", answer.indices);
-    writeNumbers(json, "logits", answer.logits);
-    json.field("tolerance", answer.tolerance).endObject();
-  }
-  json.endArray().key("provenance").beginObject();
+  for (const KnownAnswer &answer : m.knownAnswers)
+    writeAnswer(answer, json);
+  json.endArray();
+  writeProbes(m, json);
+  json.key("provenance").beginObject();
   for (const KeyValue &entry : m.provenance)
     json.field(entry.key, entry.value);
   json.endObject();

@@ -72,7 +72,7 @@ Status verifyCommand(const VerifyOptions &options, std::ostream &out) {
     return Status::ok();
   }
   for (const VerifiedPart &part : parts)
-    out << format("  ok  %-32s %s\n", part.name.c_str(), part.detail.c_str());
+    out << format("  ok  %-52s %s\n", part.name.c_str(), part.detail.c_str());
   out << options.path << ": every byte is accounted for\n";
   return Status::ok();
 }

@@ -5,6 +5,7 @@
 #include "runtime/tools/ToolSupport.h"
 #include "runtime/tools/Verify.h"
 
+#include <cmath>
 #include <sstream>
 
 namespace ingot::tools {
@@ -24,18 +25,22 @@ Status runAnswers(const Options &options, std::vector<VerifiedPart> &parts) {
   session.verify = VerifyMode::Off; // every byte was just checked
   INGOT_ASSIGN(const std::unique_ptr<Session> opened, Session::open(options.verify.path, session));
   INGOT_ASSIGN(const std::vector<KnownAnswerResult> results, runKnownAnswers(*opened));
-  for (size_t i = 0; i < results.size(); ++i) {
-    const KnownAnswerResult &r = results[i];
+  for (const KnownAnswerResult &r : results) {
+    const bool choice = r.compared == 1 && std::isinf(r.largestError);
     const std::string detail =
-        format("%u logits after %u tokens, largest error %.3g, tolerance %.3g", r.compared,
-               r.tokens, static_cast<double>(r.largestError), static_cast<double>(r.tolerance));
+        format("%u %s after %u tokens, largest error %.3g, tolerance %.3g, deviation of the logits "
+               "%.3g",
+               r.compared, r.compared == 1 ? "value" : "values", r.tokens,
+               static_cast<double>(r.largestError), static_cast<double>(r.tolerance),
+               static_cast<double>(r.deviation));
     if (!r.passed())
-      return Status(
-          ErrorClass::Data, "known-answer-wrong",
-          format("%s: known answer %zu: %s; this processor computes something else: try another "
-                 "--cpu and report it",
-                 options.verify.path.c_str(), i, detail.c_str()));
-    parts.push_back({format("known answer %zu", i), detail});
+      return Status(ErrorClass::Data, "known-answer-wrong",
+                    format("%s: known answer, %s: %s%s; code, weights and processor together do "
+                           "not compute what the compiler's reference did: compile the artifact "
+                           "again, or try another --cpu and report it",
+                           options.verify.path.c_str(), r.what.c_str(), detail.c_str(),
+                           choice ? " (another token than that of the largest logit)" : ""));
+    parts.push_back({"answer " + r.what, detail});
   }
   return Status::ok();
 }

@@ -243,6 +243,38 @@ TEST_CASE("schedules that do not fit the plan are refused") {
       });
 }
 
+TEST_CASE("schedules of probes are held to the rules of the plan's") {
+  const char *id = "artifact-plan";
+  expectRefused(
+      false,
+      {
+          {id, "probes[0].schedules", [](Manifest &m) { m.probes[0].schedules.clear(); }},
+          {id, "probes[0].schedules",
+           [](Manifest &m) { std::swap(m.probes[0].schedules[0], m.probes[0].schedules[1]); }},
+          {id, "probes[0].schedules[1]",
+           [](Manifest &m) { m.probes[0].schedules[1].name = "small"; }},
+          {id, "probes[0].schedules[0].max_tokens",
+           [](Manifest &m) { m.probes[0].schedules[0].maxTokens = 9; }},
+          {"artifact-signature", "probes[0].schedules[1].signature",
+           [](Manifest &m) { m.probes[0].schedules[1].signature ^= 1; }},
+          {id, "probes[0].schedules[0].offsets",
+           [](Manifest &m) { m.probes[0].schedules[0].offsets.pop_back(); }},
+          {id, "probes[0].schedules[0].arena_bytes",
+           [](Manifest &m) { m.probes[0].schedules[0].arenaBytes = kMost; }},
+          {id, "probes[0].schedules[1].launches[1].kernel",
+           [](Manifest &m) { m.probes[0].schedules[1].launches[1].kernel = 2; }},
+          {id, "probes[0].schedules[1].launches[1].args",
+           [](Manifest &m) { m.probes[0].schedules[1].launches[1].args[2].kind = ArgKind::Batch; }},
+          {id, "probes[0].schedules[0].output",
+           [](Manifest &m) { m.probes[0].schedules[0].launches.pop_back(); }},
+      });
+  // Their signature need not be the plan's.
+  test::SmallManifest small = test::smallManifest(false);
+  for (Schedule &schedule : small.manifest.probes[0].schedules)
+    schedule.signature = 77;
+  CHECK(checkManifest(small.manifest, small.manifestOffset).toString() == "ok");
+}
+
 TEST_CASE("launches that reach outside are refused with their place") {
   const char *id = "artifact-plan";
   const char *place = "plan.schedules[1].launches[1]";
@@ -341,6 +373,18 @@ TEST_CASE("defaults, answers and provenance that make no sense are refused") {
            [](Manifest &m) { m.knownAnswers[0].tolerance = INFINITY; }},
           {"artifact-known-answer", "known_answers[0].token_ids",
            [](Manifest &m) { m.knownAnswers[0].tokenIds.assign(65, 1); }},
+          {"artifact-known-answer", "probes[0].answer",
+           [](Manifest &m) { m.probes[0].answer.tokenIds[1] = 40; }},
+          {"artifact-known-answer", "probes[0].answer",
+           [](Manifest &m) { m.probes[0].answer.indices[0] = ~uint32_t(0); }},
+          {"artifact-known-answer", "probes[0].answer",
+           [](Manifest &m) { m.probes[0].answer.indices.push_back(1); }},
+          {"artifact-known-answer", "probes[0].answer",
+           [](Manifest &m) { m.probes[0].answer.logits[0] = std::nanf(""); }},
+          {"artifact-known-answer", "probes[0].answer",
+           [](Manifest &m) { m.probes[0].answer.tolerance = -1; }},
+          {"artifact-known-answer", "probes[0].answer.token_ids",
+           [](Manifest &m) { m.probes[0].answer.tokenIds.clear(); }},
           {"artifact-provenance", "provenance[1]", [](Manifest &m) { m.provenance[1].key = "a"; }},
           {"artifact-provenance", "provenance[1]",
            [](Manifest &m) { m.provenance[1].key = "compiler"; }},

@@ -21,6 +21,9 @@ TEST_CASE("a manifest survives encoding and decoding: its bytes are canonical") 
   CHECK(again->plan.schedules[2].offsets[3] == kUnusedBuffer);
   CHECK(again->images[0].features[2] == "f16c");
   CHECK(again->knownAnswers[0].logits[1] == -1.0f);
+  CHECK(again->probes[0].schedules[1].name == "greedy");
+  CHECK(again->probes[0].schedules[1].launches[2].label == "head");
+  CHECK(again->probes[0].answer.tokenIds == std::vector<uint32_t>{4, 5});
   CHECK(again->generation.bosId == 1);
   CHECK(again->fusions[1].reason == "widths differ");
   CHECK(again->provenance[1].key == "source");
@@ -79,6 +82,11 @@ TEST_CASE("every field of a manifest matters to its bytes") {
   CHECK(differs([](Manifest &m) { m.tokenizerSegment = -1; }));
   CHECK(differs([](Manifest &m) { m.chatTemplate = "x"; }));
   CHECK(differs([](Manifest &m) { m.knownAnswers[0].tolerance = 0.5f; }));
+  CHECK(differs([](Manifest &m) { m.probes[0].answer.logits[0] = 0.5f; }));
+  CHECK(differs([](Manifest &m) { m.probes[0].answer.indices[0] = 8; }));
+  CHECK(differs([](Manifest &m) { m.probes[0].schedules[0].maxTokens = 1; }));
+  CHECK(differs([](Manifest &m) { m.probes[0].schedules.pop_back(); }));
+  CHECK(differs([](Manifest &m) { m.probes.clear(); }));
   CHECK(differs([](Manifest &m) { m.modelName = "x"; }));
   CHECK(differs([](Manifest &m) { m.architecture = "x"; }));
 }

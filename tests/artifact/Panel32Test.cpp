@@ -68,6 +68,34 @@ TEST_CASE("packed integers and scales read back") {
   }
 }
 
+TEST_CASE("a whole panel unpacks to what its elements are") {
+  for (const Case &c : kCases) {
+    const WeightLayout layout = layoutOf(c);
+    const Matrix m(layout);
+    std::vector<uint8_t> data(layout.bytes);
+    packPanels(layout, {m.values, m.scales}, 0, layout.units, data.data());
+    std::vector<int8_t> values(layout.paddedColumns() * kPanelColumns);
+    for (uint64_t r = 0; r < layout.rows; ++r) {
+      const uint64_t slot = layout.slotOfRow(r);
+      unpackPanel(layout, data.data() + slot / 32 * layout.unitBytes, values.data());
+      for (uint64_t k = 0; k < layout.columns; ++k)
+        REQUIRE(values[k * 32 + slot % 32] == m.values[r * layout.columns + k]);
+    }
+  }
+  const uint64_t shape[] = {32, 70};
+  const WeightLayout bf16 = *WeightLayout::make("bf16", "panel32", shape, 0, 0);
+  std::vector<uint16_t> halves(32 * 70);
+  for (size_t i = 0; i < halves.size(); ++i)
+    halves[i] = numerics::toBf16(static_cast<float>(i) * 0.25f);
+  std::vector<uint8_t> data(bf16.bytes);
+  packPanelsBf16(bf16, halves, 0, 1, data.data());
+  std::vector<float> values(bf16.paddedColumns() * kPanelColumns);
+  unpackPanel(bf16, data.data(), values.data());
+  for (uint64_t r = 0; r < 32; ++r)
+    for (uint64_t k = 0; k < 70; ++k)
+      REQUIRE(values[k * 32 + r] == numerics::fromBf16(halves[r * 70 + k]));
+}
+
 TEST_CASE("bytes lie where the kernels expect them") {
   // One panel, K = 64, group 32: scales, block 0, scales, block 1.
   const uint64_t shape[] = {32, 64};

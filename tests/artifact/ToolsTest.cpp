@@ -48,6 +48,8 @@ TEST_CASE("inspect names kernels, fusions, plan, KV groups, memory, provenance")
   for (const char *part :
        {"TestForCausalLM", "= size of the file", "test_scale_rows", "swiglu", "widths differ",
         "schedule argmax.small", "3 launches", "blocks of 32 positions",
+        "2 logits after tokens 1,2,3, tolerance 0.01, 28 bytes",
+        "1 logits after tokens 4,5, tolerance 0, 16 bytes", "run 2 of 2 kernels",
         "at most 8 tokens per step", "compiler: test", "int4 panel32 group 32", "x86-64-v3"})
     CHECK(contains(brief, part));
   CHECK_FALSE(contains(brief, "layers.0.scale"));
@@ -64,7 +66,7 @@ TEST_CASE("inspect as JSON has every table") {
   const std::string json = inspect({dir.file("a"), true, false, false});
   for (const char *part :
        {"\"ranges\"", "\"kv_groups\"", "\"first_mib_hash\"", "\"launches\"", "\"known_answers\"",
-        "\"provenance\"", "\"stop_ids\"", "\"weights_bytes\""})
+        "\"probes\"", "\"provenance\"", "\"stop_ids\"", "\"weights_bytes\""})
     CHECK(contains(json, part));
 }
 

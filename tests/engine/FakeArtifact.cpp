@@ -87,6 +87,9 @@ Manifest makeManifest() {
   }
   answer.tolerance = 1e-6f;
   m.knownAnswers = {answer};
+  m.probes = {{{makeSchedule("logits.4", StepOutput::Logits, 4),
+                makeSchedule("argmax.64", StepOutput::Argmax, kStepTokens)},
+               answer}};
   return m;
 }
 

@@ -27,10 +27,20 @@ TEST_CASE("known answers pass on a healthy artifact and name the largest error o
   auto results = runKnownAnswers(*opened.session);
   INFO(results.status().toString());
   REQUIRE(results.isOk());
-  REQUIRE(results->size() == 1);
-  REQUIRE((*results)[0].passed());
-  REQUIRE((*results)[0].compared == 3);
-  REQUIRE((*results)[0].tokens == 3);
+  // The model, then each of the probe's two schedules in one step and token by token.
+  REQUIRE(results->size() == 5);
+  for (const KnownAnswerResult &result : *results) {
+    INFO(result.what << ", error " << result.largestError);
+    CHECK(result.passed());
+    CHECK(result.tokens == 3);
+  }
+  CHECK((*results)[0].what == "whole model");
+  CHECK((*results)[0].compared == 3);
+  CHECK((*results)[1].what == "first layer, logits.4, one step");
+  CHECK((*results)[1].compared == 3);
+  CHECK((*results)[1].deviation > 0);
+  CHECK((*results)[4].what == "first layer, argmax.64, one token per step");
+  CHECK((*results)[4].compared == 1);
 }
 
 TEST_CASE("weights are verified in the background when asked") {

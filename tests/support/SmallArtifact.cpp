@@ -107,6 +107,9 @@ static Manifest makeManifest(bool generated) {
   m.fusions = {{"swiglu", 2, 0, ""}, {"qkv", 0, 1, "widths differ"}};
   m.provenance = {{"compiler", "test"}, {"source", "none"}};
   m.knownAnswers = {{{1, 2, 3}, {0.5f, -1.0f}, {0, 39}, 0.01f}};
+  m.probes = {{{makeSchedule("small", StepOutput::Logits, 2),
+                makeSchedule("greedy", StepOutput::Argmax, 2)},
+               {{4, 5}, {0.25f}, {7}, 0.0f}}};
   m.modelName = "small";
   m.architecture = "TestForCausalLM";
   return m;
