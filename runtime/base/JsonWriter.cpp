@@ -114,21 +114,24 @@ static void writeNumber(std::ostream &out, T number) {
   out << std::string_view(text, static_cast<size_t>(result.ptr - text));
 }
 
+/// What is not finite has no number in JSON.
+template <typename T>
+static void writeFinite(std::ostream &out, T number) {
+  if (std::isfinite(number))
+    writeNumber(out, number);
+  else
+    out << "null";
+}
+
 JsonWriter &JsonWriter::value(double number) {
   beforeValue();
-  if (std::isfinite(number))
-    writeNumber(out_, number);
-  else
-    out_ << "null";
+  writeFinite(out_, number);
   return *this;
 }
 
 JsonWriter &JsonWriter::value(float number) {
   beforeValue();
-  if (std::isfinite(number))
-    writeNumber(out_, number);
-  else
-    out_ << "null";
+  writeFinite(out_, number);
   return *this;
 }
 

@@ -31,21 +31,32 @@ Status notFinite(std::span<const float> logits) {
              bad, logits.size())};
 }
 
-/// Sum of the candidates' weights that are at least `threshold`, in token order with the fixed
-/// blocks of the whole row: leaving entries out equals adding zeros.
-float keptSum(const std::vector<Candidate> &kept, float threshold) {
-  float total = 0.0f, sum = 0.0f;
-  uint32_t block = 0;
-  for (const Candidate &candidate : kept) {
-    if (candidate.token / kSumBlock != block) {
-      total += sum;
-      sum = 0.0f;
-      block = candidate.token / kSumBlock;
+/// A running sum of weights in token order, with the fixed blocks of the whole row: leaving
+/// candidates out equals adding zeros.
+class BlockSum {
+public:
+  void add(const Candidate &candidate) {
+    if (const uint32_t block = candidate.token / kSumBlock; block != block_) {
+      total_ += sum_;
+      sum_ = 0.0f;
+      block_ = block;
     }
-    if (candidate.weight >= threshold)
-      sum += candidate.weight;
+    sum_ += candidate.weight;
   }
-  return total + sum;
+  float value() const { return total_ + sum_; }
+
+private:
+  float total_ = 0.0f, sum_ = 0.0f;
+  uint32_t block_ = 0;
+};
+
+/// Sum of the candidates' weights that are at least `threshold`.
+float keptSum(const std::vector<Candidate> &kept, float threshold) {
+  BlockSum sum;
+  for (const Candidate &candidate : kept)
+    if (candidate.weight >= threshold)
+      sum.add(candidate);
+  return sum.value();
 }
 
 void dropBelow(std::vector<Candidate> &kept, float threshold) {
@@ -93,16 +104,10 @@ void keepTopP(std::vector<Candidate> &kept, float topP) {
 /// The first candidate, in token order, at which the running sum exceeds draw times the whole.
 uint32_t pick(const std::vector<Candidate> &kept, float draw) {
   const float goal = draw * keptSum(kept, 0.0f);
-  float total = 0.0f, sum = 0.0f;
-  uint32_t block = 0;
+  BlockSum sum;
   for (const Candidate &candidate : kept) {
-    if (candidate.token / kSumBlock != block) {
-      total += sum;
-      sum = 0.0f;
-      block = candidate.token / kSumBlock;
-    }
-    sum += candidate.weight;
-    if (total + sum > goal)
+    sum.add(candidate);
+    if (sum.value() > goal)
       return candidate.token;
   }
   return kept.back().token; // rounding left the goal at the very end

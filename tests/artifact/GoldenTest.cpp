@@ -2,13 +2,14 @@
 #include "runtime/artifact/Artifact.h"
 #include "runtime/base/Hash.h"
 #include "tests/support/SmallArtifact.h"
+#include "tests/support/TestData.h"
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
 using namespace ingot;
 
-static const char *const kGolden = INGOT_TEST_DATA "/artifact/golden-format-1.ingot";
+static const std::string kGolden = test::testData("artifact/golden-format-1.ingot");
 
 TEST_CASE("the golden artifact of format 1 opens and means what it always meant") {
   OpenOptions options;

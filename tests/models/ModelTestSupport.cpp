@@ -2,23 +2,11 @@
 
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <iostream>
 
 namespace ingot::test {
 
-std::string modelData(const std::string &name) { return INGOT_TEST_DATA "/models/" + name; }
-
-std::optional<std::string> sharedData(const std::string &path) {
-  const char *set = std::getenv("INGOT_SHARED");
-  const std::string full = std::string(set ? set : INGOT_SHARED_DEFAULT) + "/" + path;
-  if (std::filesystem::exists(full))
-    return full;
-  std::cout << "skipped: shared data absent (" << full << ")\n";
-  return std::nullopt;
-}
+std::string modelData(const std::string &name) { return testData("models/" + name); }
 
 bool failsWith(const Status &status, const std::string &id, const std::vector<std::string> &parts) {
   UNSCOPED_INFO(status.toString());

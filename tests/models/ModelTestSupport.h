@@ -3,9 +3,9 @@
 
 #include "runtime/base/Status.h"
 #include "tests/support/TempDir.h"
+#include "tests/support/TestData.h"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,10 +13,6 @@ namespace ingot::test {
 
 /// Path of a file or directory below tests/data/models.
 std::string modelData(const std::string &name);
-
-/// Path of optional test data that lies beside the checkout (INGOT_SHARED moves it). Absent data is
-/// said on stdout.
-std::optional<std::string> sharedData(const std::string &path);
 
 /// True when `status` has this id and its message holds each of `parts`; says what differs.
 bool failsWith(const Status &status, const std::string &id, const std::vector<std::string> &parts);

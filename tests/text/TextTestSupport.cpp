@@ -2,17 +2,12 @@
 
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <iterator>
 
 namespace ingot::test {
 
-std::string textData(const std::string &name) {
-  return std::string(INGOT_TEST_DATA "/text/") + name;
-}
+std::string textData(const std::string &name) { return testData("text/" + name); }
 
 std::string readFile(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
@@ -30,15 +25,6 @@ void writeFile(const std::string &path, const std::vector<uint8_t> &bytes) {
 }
 
 nlohmann::json readJson(const std::string &path) { return nlohmann::json::parse(readFile(path)); }
-
-std::optional<std::string> sharedData(const std::string &path) {
-  const char *set = std::getenv("INGOT_SHARED");
-  const std::string full = std::string(set ? set : INGOT_SHARED_DEFAULT) + "/" + path;
-  if (std::filesystem::exists(full))
-    return full;
-  std::cout << "skipped: shared data absent (" << full << ")\n";
-  return std::nullopt;
-}
 
 jinja::Value toValue(const nlohmann::ordered_json &json) {
   if (json.is_boolean())

@@ -3,11 +3,11 @@
 
 #include "runtime/base/Status.h"
 #include "runtime/text/jinja/Value.h"
+#include "tests/support/TestData.h"
 
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,10 +22,6 @@ std::string textData(const std::string &name);
 std::string readFile(const std::string &path);
 void writeFile(const std::string &path, const std::vector<uint8_t> &bytes);
 nlohmann::json readJson(const std::string &path);
-
-/// PATH below the shared test data (environment INGOT_SHARED, else ../shared beside the checkout);
-/// nothing, with a line on the output, when it is not there.
-std::optional<std::string> sharedData(const std::string &path);
 
 /// JSON as a template sees it.
 jinja::Value toValue(const nlohmann::ordered_json &json);
