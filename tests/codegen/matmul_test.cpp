@@ -61,6 +61,10 @@ void checkEveryLevel(const MatmulSize &size) {
 TEST_CASE("int4 groups of 32 match the scalar rule") {
   checkEveryLevel({WeightFormat::Int4, 61, 96, 576, 32});
 }
+TEST_CASE("blocks of rows, groups of panels and chunks of K change no bit") {
+  checkEveryLevel({WeightFormat::Int4, 300, 200, 544, 32});
+  checkEveryLevel({WeightFormat::Bf16, 270, 160, 288});
+}
 TEST_CASE("int4 groups of 64 and 128 with a short last group match the scalar rule") {
   checkEveryLevel({WeightFormat::Int4, 52, 64, 224, 64});
   checkEveryLevel({WeightFormat::Int4, 51, 33, 672, 128});

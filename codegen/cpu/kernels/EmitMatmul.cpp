@@ -10,8 +10,13 @@ namespace ingot::cpu {
 
 namespace {
 
-/// Bytes of activation rows that stay in the second-level cache while panels pass by.
-constexpr int64_t kRowBlockBytes = 512 * 1024;
+/// Most rows that pass over K together, chunk by chunk: their part of a chunk stays in the
+/// second-level cache while the panels of a group use it.
+constexpr int64_t kRowsPerBlock = 256;
+/// The same for rows widened to float32, in bytes: whole rows wait in scratch.
+constexpr int64_t kWidenedBytes = 512 * 1024;
+/// Panels that share the rows of a chunk; their sums wait in the second-level cache, too.
+constexpr int64_t kPanelsPerGroup = 4;
 /// Undoes the bias that the exponents of activation scales carry.
 constexpr float kUndoBias = 0x1p-40f;
 
@@ -28,16 +33,19 @@ public:
     b_.kernel(name, [&](Val args, Val begin, Val end, Val scratch) {
       args_ = args, begin_ = begin, end_ = end;
       sums_ = scratch;
-      workspace_ = scratch + rowsPerBlock() * kSumBytes;
+      workspace_ = scratch + panelsPerGroup() * panelSumBytes();
       const Val batch = b_.load(kPtr, args, 0);
       const int64_t field = program_.returnedRows ? offsetof(abi::BatchView, returnedRows)
                                                   : offsetof(abi::BatchView, tokens);
       const Val rows = b_.convert(Convert::ZeroExtend, b_.load(kI32, batch, field), kI64);
-      b_.loop(b_.i64(0), rows, rowsPerBlock(), [&](Val first) {
-        rowBlock(first, b_.binary(Binary::MinS, rows - first, b_.i64(rowsPerBlock())));
+      // As few blocks as possible, of row counts that differ by one at most.
+      const Val blocks = (rows + (rowsPerBlock() - 1)) / rowsPerBlock();
+      b_.loop(b_.i64(0), blocks, 1, [&](Val block) {
+        const Val first = block * rows / blocks;
+        rowBlock(first, (block + 1) * rows / blocks - first);
       });
     });
-    return uint64_t(rowsPerBlock() * kSumBytes + workspaceBytes());
+    return uint64_t(panelsPerGroup() * panelSumBytes() + workspaceBytes());
   }
 
 private:
@@ -49,9 +57,13 @@ private:
   }
 
   int64_t rowsPerBlock() const {
-    const int64_t tiles = kRowBlockBytes / shape_.rowBytes / shape_.tallest;
+    if (!shape_.widened)
+      return kRowsPerBlock;
+    const int64_t tiles = kWidenedBytes / shape_.rowBytes / shape_.tallest;
     return std::clamp<int64_t>(tiles, 2, 24) * shape_.tallest;
   }
+  int64_t panelsPerGroup() const { return shape_.widened ? 1 : kPanelsPerGroup; }
+  int64_t panelSumBytes() const { return rowsPerBlock() * kSumBytes; }
 
   /// Behind the sums: a chunk of unpacked weights, or widened rows.
   int64_t workspaceBytes() const {
@@ -64,13 +76,22 @@ private:
     return shape_.widened ? int64_t(abi::bf16RowBytes(weight_.weight.columns)) : shape_.rowBytes;
   }
 
+  /// Least height of a tile when kChunkRows rows or more are cut evenly; bf16 uses these tiles for
+  /// few rows, too.
+  int64_t lowestChunk() const {
+    const int64_t tiles = (kChunkRows + shape_.tallest - 1) / shape_.tallest;
+    return shape_.isQuantized() ? kChunkRows / tiles : 1;
+  }
+
   void defineFunctions(const std::string &name) {
-    for (int64_t rows = 1; rows <= shape_.tallest; ++rows) {
-      const std::string suffix = std::to_string(rows);
-      chunkTiles_.push_back(defineChunkTile(b_, shape_, name + "_chunk" + suffix, rows));
-      if (shape_.isQuantized() && rows <= shape_.tallestPacked)
-        packedTiles_.push_back(definePackedTile(b_, shape_, name + "_packed" + suffix, rows));
-    }
+    for (int64_t rows = lowestChunk(); rows <= shape_.tallest; ++rows)
+      chunkTiles_.tiles.push_back(
+          defineChunkTile(b_, shape_, name + "_chunk" + std::to_string(rows), rows));
+    chunkTiles_.lowest = lowestChunk();
+    if (shape_.isQuantized())
+      for (int64_t rows = 1; rows <= shape_.tallestPacked; ++rows)
+        packedTiles_.tiles.push_back(
+            definePackedTile(b_, shape_, name + "_packed" + std::to_string(rows), rows));
     if (shape_.isQuantized())
       unpack_ = defineUnpack(b_, shape_, name + "_unpack");
     if (shape_.widened)
@@ -110,61 +131,101 @@ private:
       rows.activations = workspace_;
     }
     const Val weights = b_.load(kPtr, args_, weight_.slot * 8);
+    b_.ifElse(
+        b_.compare(Compare::Ge, count, b_.i64(kChunkRows)), [&] { return inGroups(rows, weights); },
+        [&] { return panelByPanel(rows, weights); });
+  }
+
+  /// Few rows: each panel in one go.
+  Vals panelByPanel(const Rows &rows, Val weights) {
     b_.loop(begin_, end_, 1, [&](Val panel) {
       const Val bytes = weights + panel * shape_.panelBytes;
       if (shape_.isQuantized())
-        b_.ifElse(
-            b_.compare(Compare::Ge, count, b_.i64(kChunkRows)),
-            [&] { return chunks(rows, bytes, panel, b_.i64(kIntChunkBlocks)); },
-            [&] { return packed(rows, bytes); });
+        packed(rows, bytes);
       else
-        chunks(rows, bytes, panel,
-               b_.select(b_.compare(Compare::Ge, count, b_.i64(kChunkRows)),
-                         b_.i64(kBf16ChunkBlocks), b_.i64(shape_.blocks)));
-      b_.call(finish_, {args_, first, count, panel, sums_});
+        wholePanel(rows, bytes);
+      finish(rows, panel, sums_);
     });
+    return {};
   }
 
-  Vals packed(const Rows &rows, Val panel) {
+  /// Many rows: chunk by chunk of K, each for all panels of a group.
+  Vals inGroups(const Rows &rows, Val weights) {
+    b_.loop(begin_, end_, panelsPerGroup(), [&](Val first) {
+      const Val panels = b_.binary(Binary::MinS, end_ - first, b_.i64(panelsPerGroup()));
+      clearSums(panels * panelSumBytes());
+      const Val group = weights + first * shape_.panelBytes;
+      b_.loop(b_.i64(0), b_.i64(chunkCount()), 1, [&](Val chunk) {
+        b_.loop(b_.i64(0), panels, 1,
+                [&](Val panel) { multiplyChunk(rows, group, first, panel, panels, chunk); });
+      });
+      b_.loop(b_.i64(0), panels, 1,
+              [&](Val panel) { finish(rows, first + panel, sums_ + panel * panelSumBytes()); });
+    });
+    return {};
+  }
+
+  void finish(const Rows &rows, Val panel, Val sums) {
+    b_.call(finish_, {args_, rows.first, rows.count, panel, sums});
+  }
+
+  void clearSums(Val bytes) {
+    b_.loop(b_.i64(0), bytes, 64, [&](Val at) { b_.store(b_.zero(kF32x16), sums_ + at); });
+  }
+
+  void packed(const Rows &rows, Val panel) {
     tiles(rows, packedTiles_, [&](Val row, Val, Val, Val) -> Vals {
       return {panel, rows.activations + row * shape_.rowBytes, rows.meta + row * shape_.metaBytes,
               sums_ + row * kSumBytes};
     });
-    return {};
   }
 
-  Vals chunks(const Rows &rows, Val bytes, Val panel, Val chunkBlocks) {
-    b_.loop(b_.i64(0), rows.count * (kSumBytes / 64), 1,
-            [&](Val line) { b_.store(b_.zero(kF32x16), sums_ + line * 64); });
-    const Val turns = (b_.i64(shape_.blocks - 1) + chunkBlocks) / chunkBlocks;
-    b_.loop(b_.i64(0), turns, 1, [&](Val turn) {
-      const Val first = turn * chunkBlocks;
-      const Val blocks = b_.binary(Binary::MinS, b_.i64(shape_.blocks) - first, chunkBlocks);
-      const Val weights = shape_.isQuantized() ? workspace_ : bytes + first * kBf16BlockBytes;
-      if (shape_.isQuantized())
-        b_.call(unpack_, {bytes, first, blocks, workspace_});
-      const Val isLast = b_.compare(Compare::Eq, turn, turns - 1);
-      tiles(rows, chunkTiles_, [&](Val row, Val height, Val tile, Val count) -> Vals {
-        prefetchWeights(bytes, first + blocks, tile, count);
-        b_.ifThen(isLast, [&] { prefetchOutput(rows.first + row, height, panel); });
-        return {weights,
-                rows.activations + (row * shape_.rowBytes + first * shape_.activationBlockBytes()),
-                rows.meta + (row * shape_.metaBytes + first * 8), sums_ + row * kSumBytes, blocks};
-      });
+  /// bf16 panels are read as they lie.
+  void wholePanel(const Rows &rows, Val panel) {
+    clearSums(rows.count * kSumBytes);
+    tiles(rows, chunkTiles_, [&](Val row, Val, Val, Val) -> Vals {
+      return {panel, rows.activations + row * shape_.rowBytes, rows.meta, sums_ + row * kSumBytes,
+              b_.i64(shape_.blocks)};
     });
-    return {};
   }
 
-  /// Each of `count` tiles brings its share of the next chunk (or the next panel) into the
-  /// second-level cache.
-  void prefetchWeights(Val bytes, Val nextBlock, Val tile, Val count) {
-    const int64_t blockBytes = shape_.panelBytes / shape_.blocks / 64 * 64;
-    const int64_t chunkLines =
-        blockBytes / 64 * (shape_.isQuantized() ? kIntChunkBlocks : kBf16ChunkBlocks);
-    const Val from = bytes + nextBlock * blockBytes;
-    const Val lines = (count + (chunkLines - 1)) / count;
+  int64_t chunkBlocks() const { return shape_.isQuantized() ? kIntChunkBlocks : kBf16ChunkBlocks; }
+  int64_t chunkCount() const { return (shape_.blocks + chunkBlocks() - 1) / chunkBlocks(); }
+  /// Packed bytes of a chunk, group scales included.
+  int64_t packedChunkBytes() const {
+    return shape_.panelBytes / shape_.blocks / 64 * 64 * chunkBlocks();
+  }
+
+  /// Chunk `chunk` of panel `panel` of the `panels` in the group that starts with panel `first`.
+  void multiplyChunk(const Rows &rows, Val group, Val first, Val panel, Val panels, Val chunk) {
+    const Val bytes = group + panel * shape_.panelBytes;
+    const Val firstBlock = chunk * chunkBlocks();
+    const Val blocks =
+        b_.binary(Binary::MinS, b_.i64(shape_.blocks) - firstBlock, b_.i64(chunkBlocks()));
+    const Val weights = shape_.isQuantized() ? workspace_ : bytes + firstBlock * kBf16BlockBytes;
+    if (shape_.isQuantized())
+      b_.call(unpack_, {bytes, firstBlock, blocks, workspace_});
+    const Val isLastPanel = b_.compare(Compare::Eq, panel, panels - 1);
+    const Val chunkAt = chunk * packedChunkBytes();
+    const Val next = b_.select(isLastPanel, group + (chunkAt + packedChunkBytes()),
+                               bytes + (chunkAt + shape_.panelBytes));
+    const Val sums = sums_ + panel * panelSumBytes();
+    const Val isLast = b_.compare(Compare::Eq, chunk, b_.i64(chunkCount() - 1));
+    tiles(rows, chunkTiles_, [&](Val row, Val height, Val tile, Val count) -> Vals {
+      prefetchWeights(next, tile, count);
+      b_.ifThen(isLast, [&] { prefetchOutput(rows.first + row, height, first + panel); });
+      return {
+          weights,
+          rows.activations + (row * shape_.rowBytes + firstBlock * shape_.activationBlockBytes()),
+          rows.meta + (row * shape_.metaBytes + firstBlock * 8), sums + row * kSumBytes, blocks};
+    });
+  }
+
+  /// Each of `count` tiles brings its share of the chunk at `next` into the second-level cache.
+  void prefetchWeights(Val next, Val tile, Val count) {
+    const Val lines = (count + (packedChunkBytes() / 64 - 1)) / count;
     b_.loop(tile * lines, tile * lines + lines, 1,
-            [&](Val line) { b_.prefetch(from + line * 64, 0, Prefetch::Far); });
+            [&](Val line) { b_.prefetch(next + line * 64, 0, Prefetch::Far); });
   }
 
   /// While the last chunk computes, what the epilogue touches comes closer.
@@ -173,20 +234,26 @@ private:
     b_.loop(first, first + rows, 1, [&](Val row) { epilogue.prefetch(args_, row, panel); });
   }
 
+  /// Functions for tiles of `lowest` rows and more.
+  struct TileSet {
+    int64_t lowest = 1;
+    std::vector<Function> tiles;
+    int64_t tallest() const { return lowest + int64_t(tiles.size()) - 1; }
+  };
+
   /// Cuts the rows into as few tiles as possible, of heights that differ by one at most.
   template <typename Arguments>
-  void tiles(const Rows &rows, const std::vector<Function> &functions, const Arguments &arguments) {
-    const int64_t tallest = int64_t(functions.size());
-    const Val count = (rows.count + (tallest - 1)) / tallest;
+  void tiles(const Rows &rows, const TileSet &set, const Arguments &arguments) {
+    const Val count = (rows.count + (set.tallest() - 1)) / set.tallest();
     const Val height = rows.count / count, taller = rows.count % count;
     b_.loop(b_.i64(0), count, 1, {b_.i64(0)}, [&](Val tile, const Vals &carried) -> Vals {
       const Val row = carried[0];
       const Val isTaller = b_.compare(Compare::Lt, tile, taller);
       const Val tileRows = height + b_.convert(Convert::ZeroExtend, isTaller, kI64);
       const Vals operands = arguments(row, tileRows, tile, count);
-      for (size_t i = 0; i < functions.size(); ++i)
-        b_.ifThen(b_.compare(Compare::Eq, tileRows, b_.i64(int64_t(i) + 1)),
-                  [&] { b_.call(functions[i], operands); });
+      for (size_t i = 0; i < set.tiles.size(); ++i)
+        b_.ifThen(b_.compare(Compare::Eq, tileRows, b_.i64(set.lowest + int64_t(i))),
+                  [&] { b_.call(set.tiles[i], operands); });
       return {row + tileRows};
     });
   }
@@ -196,10 +263,10 @@ private:
   size_t linear_;
   const ProgramValue &input_, &weight_;
   MatmulShape shape_;
-  std::vector<Function> packedTiles_, chunkTiles_; ///< [rows - 1]
+  TileSet packedTiles_, chunkTiles_;
   Function unpack_, widen_, finish_;
   Val args_, begin_, end_;
-  Val sums_;      ///< [rows of a block][32] float32
+  Val sums_;      ///< [panel of a group][rows of a block][32] float32
   Val workspace_; ///< see workspaceBytes
 };
 
