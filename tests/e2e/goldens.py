@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+import subprocess
 import sys
 
 import harness
@@ -44,6 +45,23 @@ def check_model(test, model):
     print(f"{model}: bf16 worst error {worst:.2e} of the standard deviation, limit {LIMIT:.0e}")
     test.check(worst <= LIMIT, f"{model}: error {worst}")
     test.check(len(got) >= len(prompt) - 1, f"{model}: {len(got)} of {len(prompt)} scored")
+    check_greedy(test, model, artifact, expected, worst * expected["logits_standard_deviation"])
+
+
+def check_greedy(test, model, artifact, expected, error):
+    """Greedy tokens, by the argmax kernel and by logits, up to a margin that `error` can cross."""
+    wanted = expected["greedy_ids"]
+    requests = [{"prompt": expected["prompt_ids"], "max_tokens": len(wanted), "logprobs": top}
+                for top in (-1, 1)]
+    done = subprocess.run([test.bin / "ingot-replay", artifact], input=json.dumps(requests),
+                          text=True, capture_output=True, timeout=300)
+    by_argmax, by_logits = (answer["tokens"] for answer in json.loads(done.stdout))
+    test.check(by_argmax == by_logits, f"{model}: argmax and logits choose different tokens")
+    equal = next((i for i, pair in enumerate(zip(by_argmax, wanted)) if pair[0] != pair[1]),
+                 len(wanted))
+    print(f"{model}: greedy {equal} of {len(wanted)} tokens equal")
+    test.check(equal == len(wanted) or expected["margins"][equal] <= 2 * error,
+               f"{model}: token {equal} differs, its margin {expected['margins'][equal % len(wanted)]}")
 
 
 def main():

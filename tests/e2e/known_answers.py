@@ -70,6 +70,11 @@ def changes_are_refused(test, tamper, artifact, quant):
         test.check(done.returncode == 65 and ID in done.stderr and done.stdout == ""
                    and f"known answer, {place}" in done.stderr,
                    f"{quant}, {change}: exit {done.returncode}, {done.stderr.strip()}")
+    for path, expected in ((artifact, 0), (out, 65)):
+        run = test.tool("ingot", "eval", path, "-f", test.documents, "--json-list", "--no-begin",
+                        "--verify-run")
+        test.check(run.returncode == expected and (ID in run.stderr) == (expected == 65),
+                   f"{quant}, --verify-run: exit {run.returncode}, {run.stderr.strip()}")
 
 
 def other_programs_have_them(test):
@@ -106,6 +111,7 @@ def other_programs_have_them(test):
 
 def main():
     test = harness.Harness(sys.argv[1])
+    test.documents = harness.token_file(test.dir / "documents.json", [[1, 2, 3]])
     artifacts = every_format_is_exact(test)
     inspect_shows_them(test, artifacts["int4"])
     for quant in ("bf16", "int4"):
