@@ -56,7 +56,7 @@ inline constexpr uint32_t kKvTile = 16;
 /// headDim must be even; valueStride is headDim rounded up to 16.
 struct KvLayout {
   uint32_t layers, kvHeads, headDim, blockTokens;
-  constexpr uint64_t valueStride() const { return (headDim + 15) / 16 * 16; }
+  constexpr uint64_t valueStride() const { return (uint64_t(headDim) + 15) / 16 * 16; }
   constexpr uint64_t keyTileBytes() const { return uint64_t(headDim) * kKvTile * 2; }
   constexpr uint64_t tileBytes() const {
     return (keyTileBytes() + kKvTile * valueStride() * 2 + 63) / 64 * 64;

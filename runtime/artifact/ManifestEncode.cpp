@@ -74,7 +74,7 @@ private:
     return list(from, &Encoder::text);
   }
 
-  flatbuffers::FlatBufferBuilder b_{64 * 1024};
+  flatbuffers::FlatBufferBuilder b_{size_t(64) * 1024};
 };
 
 Offset<fb::Segment> Encoder::segment(const Segment &s) {

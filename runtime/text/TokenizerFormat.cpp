@@ -146,11 +146,13 @@ std::vector<uint8_t> serializeTokenizer(const TokenizerData &data) {
   flatbuffers::FlatBufferBuilder builder(data.tokenBytes.size() + data.merges.size() * 12 + 4096);
   const PackedVocabulary packed = packVocabulary(data);
   std::vector<flatbuffers::Offset<fb::TokenizerNormalizerStep>> steps;
+  steps.reserve(data.normalizer.size());
   for (const NormalizerStep &step : data.normalizer)
     steps.push_back(fb::CreateTokenizerNormalizerStep(builder, static_cast<uint8_t>(step.kind),
                                                       builder.CreateString(step.pattern),
                                                       builder.CreateString(step.content)));
   std::vector<uint8_t> splits;
+  splits.reserve(data.preTokenizer.splits.size());
   for (const SplitKind split : data.preTokenizer.splits)
     splits.push_back(static_cast<uint8_t>(split));
 

@@ -134,7 +134,7 @@ Value filterInt(Context &context, const Value &input, const Arguments &arguments
   const int base = baseValue && baseValue->isIntegral()
                        ? static_cast<int>(std::clamp<int64_t>(baseValue->asInt(), 2, 36))
                        : 10;
-  const Value standard = fallback ? *fallback : Value(0);
+  Value standard = fallback ? *fallback : Value(0);
   if (input.isIntegral())
     return input.asInt();
   double number = 0;

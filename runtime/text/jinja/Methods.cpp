@@ -192,6 +192,7 @@ Value callDictMethod(Context &context, const MethodData &method, const Arguments
   if (method.name == "copy")
     return method.receiver;
   std::vector<Value> out;
+  out.reserve(dict.entries.size());
   for (const auto &entry : dict.entries)
     out.push_back(method.name == "keys"     ? entry.first
                   : method.name == "values" ? entry.second

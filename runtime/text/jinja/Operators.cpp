@@ -87,7 +87,7 @@ Value getAttribute(Context &context, const Value &object, std::string_view name)
     const Value *value = object.asNamespace().find(name);
     return value ? *value : missing(object, std::string(name));
   }
-  const Value found = attributeOfType(object, name);
+  Value found = attributeOfType(object, name);
   if (object.isDict() && found.isUndefined())
     if (const Value *value = object.asDict().find(name))
       return *value;

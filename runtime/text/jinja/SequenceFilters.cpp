@@ -102,6 +102,7 @@ std::vector<Value> sortedBy(Context &context, std::vector<std::pair<Value, Value
     return reverse ? lessThan(context, b.first, a.first) : lessThan(context, a.first, b.first);
   });
   std::vector<Value> out;
+  out.reserve(keyed.size());
   for (auto &entry : keyed)
     out.push_back(std::move(entry.second));
   return out;
@@ -196,7 +197,9 @@ Value filterMap(Context &context, const Value &input, const Arguments &arguments
       break;
     Value mapped = attribute ? attributePath(context, item, *attribute)
                              : applyFilter(context, arguments.positional[0].asString(), item, rest);
-    out.push_back(attribute && standard && mapped.isUndefined() ? *standard : std::move(mapped));
+    if (attribute && standard && mapped.isUndefined())
+      mapped = *standard;
+    out.push_back(std::move(mapped));
   }
   return iterator(context, std::move(out));
 }
