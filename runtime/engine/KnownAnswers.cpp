@@ -148,4 +148,24 @@ Result<std::vector<KnownAnswerResult>> runKnownAnswers(Session &session) {
   return results;
 }
 
+std::string describe(const KnownAnswerResult &result) {
+  return format(
+      "%u %s after %u tokens, largest error %.3g, tolerance %.3g, deviation of the logits "
+      "%.3g",
+      result.compared, result.compared == 1 ? "value" : "values", result.tokens,
+      static_cast<double>(result.largestError), static_cast<double>(result.tolerance),
+      static_cast<double>(result.deviation));
+}
+
+Status checkKnownAnswers(const std::vector<KnownAnswerResult> &results) {
+  for (const KnownAnswerResult &result : results)
+    if (!result.passed())
+      return {ErrorClass::Data, "known-answer-wrong",
+              format("known answer, %s: %s; code, weights and processor together do not compute "
+                     "what the compiler's reference did: compile the artifact again, or try "
+                     "another --cpu and report it",
+                     result.what.c_str(), describe(result).c_str())};
+  return Status::ok();
+}
+
 } // namespace ingot

@@ -24,4 +24,10 @@ struct KnownAnswerResult {
 /// the computation.
 Result<std::vector<KnownAnswerResult>> runKnownAnswers(Session &session);
 
+/// "66 values after 5 tokens, largest error 0, ...".
+std::string describe(const KnownAnswerResult &result);
+
+/// The first result that does not pass as an error "known-answer-wrong".
+Status checkKnownAnswers(const std::vector<KnownAnswerResult> &results);
+
 } // namespace ingot

@@ -1,6 +1,7 @@
 #include "runtime/tools/ToolSupport.h"
 
 #include "runtime/base/Format.h"
+#include "runtime/engine/KnownAnswers.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -25,6 +26,7 @@ void SessionFlags::declare(CLI::App &app) {
   app.add_option("--kv-blocks", options.engine.kvBlocks, "Blocks of the KV pool");
   app.add_option("--kv-memory", kvMemory_, "Memory of the KV pool: 512M, 2G");
   app.add_option("--verify", verify_, "Check the weights' hashes: auto, full, background, off");
+  app.add_flag("--verify-run", verifyRun_, "First compute the artifact's known answers here");
 }
 
 Result<std::unique_ptr<Session>> SessionFlags::open() {
@@ -32,7 +34,12 @@ Result<std::unique_ptr<Session>> SessionFlags::open() {
   if (!kvMemory_.empty()) {
     INGOT_ASSIGN(options.engine.kvBytes, parseBytes(kvMemory_));
   }
-  return Session::open(path, options);
+  INGOT_ASSIGN(std::unique_ptr<Session> session, Session::open(path, options));
+  if (verifyRun_) {
+    INGOT_ASSIGN(const std::vector<KnownAnswerResult> results, runKnownAnswers(*session));
+    INGOT_TRY(checkKnownAnswers(results).at(path));
+  }
+  return session;
 }
 
 Result<uint64_t> parseBytes(const std::string &text) {

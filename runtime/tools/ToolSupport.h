@@ -22,6 +22,7 @@ public:
 
 private:
   std::string verify_ = "auto";
+  bool verifyRun_ = false;
   std::string kvMemory_;
 };
 

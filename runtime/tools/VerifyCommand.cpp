@@ -5,7 +5,6 @@
 #include "runtime/tools/ToolSupport.h"
 #include "runtime/tools/Verify.h"
 
-#include <cmath>
 #include <sstream>
 
 namespace ingot::tools {
@@ -25,23 +24,9 @@ Status runAnswers(const Options &options, std::vector<VerifiedPart> &parts) {
   session.verify = VerifyMode::Off; // every byte was just checked
   INGOT_ASSIGN(const std::unique_ptr<Session> opened, Session::open(options.verify.path, session));
   INGOT_ASSIGN(const std::vector<KnownAnswerResult> results, runKnownAnswers(*opened));
-  for (const KnownAnswerResult &r : results) {
-    const bool choice = r.compared == 1 && std::isinf(r.largestError);
-    const std::string detail =
-        format("%u %s after %u tokens, largest error %.3g, tolerance %.3g, deviation of the logits "
-               "%.3g",
-               r.compared, r.compared == 1 ? "value" : "values", r.tokens,
-               static_cast<double>(r.largestError), static_cast<double>(r.tolerance),
-               static_cast<double>(r.deviation));
-    if (!r.passed())
-      return Status(ErrorClass::Data, "known-answer-wrong",
-                    format("%s: known answer, %s: %s%s; code, weights and processor together do "
-                           "not compute what the compiler's reference did: compile the artifact "
-                           "again, or try another --cpu and report it",
-                           options.verify.path.c_str(), r.what.c_str(), detail.c_str(),
-                           choice ? " (another token than that of the largest logit)" : ""));
-    parts.push_back({"answer " + r.what, detail});
-  }
+  INGOT_TRY(checkKnownAnswers(results).at(options.verify.path));
+  for (const KnownAnswerResult &result : results)
+    parts.push_back({"answer " + result.what, describe(result)});
   return Status::ok();
 }
 
