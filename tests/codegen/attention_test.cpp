@@ -22,6 +22,7 @@ struct AttentionSize {
   std::vector<uint32_t> lengths; ///< positions in the cache of each sequence
   uint32_t newTokens;            ///< of each sequence, at its end
   uint32_t window = 0;           ///< 0 = causal only
+  bool infiniteLast = false;     ///< the last position's values are infinite
 };
 
 cpu::KernelProgram programOf(const AttentionSize &size) {
@@ -106,6 +107,8 @@ private:
         k = randomBf16(2.0f);
       for (uint16_t &v : run.values)
         v = randomBf16(1.0f);
+      if (size_.infiniteLast)
+        std::fill(run.values.end() - run.valueWidth, run.values.end(), uint16_t(0x7f80));
     }
   }
 
@@ -178,7 +181,8 @@ private:
   uint32_t pitch_ = 0;
 };
 
-void checkEveryLevel(const AttentionSize &size) {
+void checkEveryLevel(const AttentionSize &size,
+                     const std::vector<uint32_t> &itemTokens = {1, 3, 8}) {
   AttentionCase test(size, 11);
   const cpu::KernelProgram program = programOf(size);
   for (CpuLevel level : runnableLevels()) {
@@ -187,7 +191,7 @@ void checkEveryLevel(const AttentionSize &size) {
       return cpu::emitAttention(builder, program, name);
     });
     for (uint64_t shuffle : {0, 1, 2})
-      for (uint32_t tokensPerItem : {1u, 3u, 8u})
+      for (uint32_t tokensPerItem : itemTokens)
         CHECK(test.countWrong(test.run(kernel, shuffle, tokensPerItem)) == 0);
   }
 }
@@ -206,4 +210,15 @@ TEST_CASE("odd head widths match the reference") {
 }
 TEST_CASE("windows never read what lies before them") {
   checkEveryLevel({4, 2, 32, 16, {40, 100, 600}, 4, 33});
+}
+TEST_CASE("items of any size match the reference across tiles and segments") {
+  // The new tokens of each sequence cross position 64, 256 or nothing, start or end on it.
+  const std::vector<uint32_t> lengths = {17, 64, 65, 70, 81, 256, 257, 266, 273, 330};
+  for (const auto &[heads, kvHeads] : std::vector<std::pair<int64_t, int64_t>>{
+           {2, 2}, {4, 2}, {3, 1}, {4, 1}, {7, 1}, {12, 1}, {80, 1}})
+    checkEveryLevel({heads, kvHeads, 32, 16, lengths, 17}, {1, 2, 4, 5, 7, 8});
+}
+TEST_CASE("tokens of one item never use each other's later positions") {
+  checkEveryLevel({4, 2, 32, 16, {9, 66, 128, 257}, 8, 0, true});
+  checkEveryLevel({2, 2, 48, 32, {64, 264}, 8, 40, true});
 }

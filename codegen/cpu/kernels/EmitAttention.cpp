@@ -1,7 +1,6 @@
 #include "codegen/cpu/kernels/EmitAttention.h"
 
-#include "codegen/cpu/Primitives.h"
-#include "runtime/base/Numerics.h"
+#include "codegen/cpu/kernels/AttentionTile.h"
 
 #include <algorithm>
 #include <cassert>
@@ -11,26 +10,22 @@ namespace ingot::cpu {
 
 namespace {
 
-constexpr int64_t kTile = numerics::kAttentionTile;       ///< positions
 constexpr int64_t kSegment = numerics::kAttentionSegment; ///< positions
-constexpr int64_t kSubTile = abi::kKvTile;                ///< positions per vector of keys
-constexpr int64_t kSubTiles = kTile / kSubTile;
-constexpr int64_t kLanes = 16;
-
-/// Softmax state of one head: {maximum, sum} and the weighted values [valueStride].
-struct StateOffsets {
-  int64_t values, scalars;
-};
+/// Rows (tokens times heads of the group) whose state should stay in the first-level caches; an
+/// item with more takes its tokens in several passes over the cache.
+constexpr int64_t kRowsPerPass = 64;
 
 class AttentionEmitter {
 public:
   AttentionEmitter(KernelBuilder &builder, const KernelProgram &program)
       : b_(builder), op_(program.ops.front()), query_(program.values[op_.operands[0]]),
         cache_(program.values[op_.operands[1]]), result_(program.values[op_.results[0]]),
-        kv_(cache_.kv), headDim_(kv_.headDim), stride_(int64_t(kv_.valueStride())),
-        group_(op_.heads / int64_t(kv_.kvHeads)) {
+        kv_(cache_.kv), group_(op_.heads / int64_t(kv_.kvHeads)),
+        tokensPerPass_(std::clamp<int64_t>(kRowsPerPass / group_, 1, abi::kAttentionTokens)),
+        shape_(attentionShape(builder.isa(), kv_, op_.scale)) {
     assert(program.ops.size() == 1 && op_.kind == OpKind::PagedAttention);
     assert(query_.kind == ValueKind::Bf16Rows && "fix-numerics rounds the query");
+    placeScratch();
   }
 
   uint64_t emit(std::string_view name) {
@@ -43,21 +38,72 @@ public:
       scratch_ = scratch;
       b_.loop(begin, end, 1, [&](Val index) { item(index); });
     });
-    return uint64_t(scratchBytes());
+    return uint64_t(scratchBytes_);
   }
 
 private:
-  // ---- scratch: current state, total state, probabilities, pointers to the key sub-tiles ----
-  int64_t stateBytes() const { return group_ * (stride_ * 4 + 8); }
-  StateOffsets current() const { return {0, group_ * stride_ * 4}; }
-  StateOffsets total() const {
-    const int64_t base = align(stateBytes());
-    return {base, base + group_ * stride_ * 4};
+  // ---- scratch ----
+
+  /// Offsets of arrays in scratch. Per row: query, probabilities, and the softmax state of the
+  /// segment and of all segments before.
+  struct Scratch {
+    int64_t query, probabilities, scalars, state, totalScalars, totalState;
+    int64_t keys, values; ///< of the tile at hand
+    int64_t subTiles;     ///< addresses of its sub-tiles
+  };
+
+  void placeScratch() {
+    const int64_t rows = tokensPerPass_ * group_;
+    const auto take = [&](int64_t bytes) {
+      scratchBytes_ += (bytes + 63) / 64 * 64;
+      return scratchBytes_ - (bytes + 63) / 64 * 64;
+    };
+    at_.query = take(rows * shape_.queryBytes());
+    at_.probabilities = take(rows * kProbabilityBytes);
+    at_.scalars = take(rows * kScalarBytes);
+    at_.state = take(rows * shape_.valueRowBytes());
+    at_.totalScalars = take(rows * kScalarBytes);
+    at_.totalState = take(rows * shape_.valueRowBytes());
+    at_.keys = take(shape_.keyBytes());
+    at_.values = take(shape_.valueBytes());
+    at_.subTiles = take(kSubTiles * 8);
   }
-  int64_t probabilities() const { return 2 * align(stateBytes()); }
-  int64_t pointers() const { return probabilities() + group_ * kTile * 4; }
-  int64_t scratchBytes() const { return pointers() + align(kSubTiles * 8); }
-  static int64_t align(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+  Val queryOf(Val row) { return scratch_ + (row * shape_.queryBytes() + at_.query); }
+  Val probabilitiesOf(Val row) { return scratch_ + (row * kProbabilityBytes + at_.probabilities); }
+  Val scalarsOf(Val row) { return scratch_ + (row * kScalarBytes + at_.scalars); }
+  Val stateOf(Val row) { return scratch_ + (row * shape_.valueRowBytes() + at_.state); }
+  Val totalScalarsOf(Val row) { return scratch_ + (row * kScalarBytes + at_.totalScalars); }
+  Val totalStateOf(Val row) { return scratch_ + (row * shape_.valueRowBytes() + at_.totalState); }
+
+  // ---- functions ----
+
+  void defineFunctions(const std::string &name) {
+    loadQuery_ = defineQuery(b_, shape_, name + "_query");
+    loadKeys_ = defineKeys(b_, shape_, name + "_keys");
+    loadValues_ = defineValues(b_, shape_, name + "_values");
+    fold_ = defineFold(b_, shape_, name + "_fold");
+    for (int64_t rows : callSizes()) {
+      const std::string suffix = std::to_string(rows);
+      calls_.push_back({rows, defineScores(b_, shape_, name + "_scores" + suffix, rows),
+                        defineWeighted(b_, shape_, name + "_weighted" + suffix, rows)});
+    }
+  }
+
+  /// Numbers of rows that calls take: as many as fit, and what is left of 1..tokensPerPass_ tokens.
+  std::vector<int64_t> callSizes() const {
+    std::vector<int64_t> sizes;
+    for (int64_t rows = 1; rows <= shape_.rowsPerCall; ++rows) {
+      bool used = false;
+      for (int64_t tokens = 1; tokens <= tokensPerPass_; ++tokens) {
+        const int64_t all = tokens * group_;
+        used |= all % shape_.rowsPerCall == rows || (rows == shape_.rowsPerCall && all >= rows);
+      }
+      if (used)
+        sizes.push_back(rows);
+    }
+    return sizes;
+  }
 
   Val field32(size_t offset, Val index) {
     const Val table = b_.load(kPtr, batch_, int64_t(offset));
@@ -67,198 +113,70 @@ private:
   Val minimum(Val a, Val c) { return b_.binary(Binary::MinS, a, c); }
   Val maximum(Val a, Val c) { return b_.binary(Binary::MaxS, a, c); }
 
-  // ---- heads that one function call computes together: what the registers hold ----
-  int64_t headsPerCall() const { return b_.isa().avx512 ? 4 : 1; }
-  int64_t valueVectors() const { return b_.isa().avx512 ? 4 : 2; }
-
-  void defineFunctions(const std::string &name) {
-    for (int64_t first = 0; first < group_; first += headsPerCall()) {
-      const int64_t heads = std::min(headsPerCall(), group_ - first);
-      const auto same = [&](const Chunk &chunk) { return chunk.heads == heads; };
-      const auto known = std::find_if(chunks_.begin(), chunks_.end(), same);
-      if (known != chunks_.end()) {
-        chunks_.push_back({first, heads, known->scores, known->values});
-        continue;
-      }
-      const std::string suffix = std::to_string(heads);
-      chunks_.push_back({first, heads, defineScores(name + "_scores" + suffix, heads),
-                         defineValues(name + "_values" + suffix, heads)});
-    }
-    fold_ = defineFold(name + "_fold");
-  }
-
-  /// void (queries, key pointers, scalars, probabilities, values, lo, hi): the probabilities of a
-  /// tile; maximum and sum (`scalars`, 8 bytes per head) and the weighted values move to the new
-  /// maximum.
-  Function defineScores(const std::string &name, int64_t heads) {
-    return b_.function(
-        name, {kPtr, kPtr, kPtr, kPtr, kPtr, kI64, kI64}, {}, [&](const Vals &a) -> Vals {
-          const Vals sums = scoreSums(a[0], a[1], heads);
-          const Vals visible = visibleLanes(a[5], a[6]);
-          for (int64_t h = 0; h < heads; ++h)
-            softmax({sums.begin() + h * kSubTiles, sums.begin() + (h + 1) * kSubTiles}, visible,
-                    a[2] + h * 8, a[3] + h * kTile * 4, a[4] + h * stride_ * 4);
-          return {};
-        });
-  }
-
-  /// q k^T of a tile: [heads][kSubTiles] vectors, one chain over the pairs of the head.
-  Vals scoreSums(Val queries, Val pointers, int64_t heads) {
-    Vals keys;
-    for (int64_t j = 0; j < kSubTiles; ++j)
-      keys.push_back(b_.load(kPtr, pointers, j * 8));
-    const Vals zeros(heads * kSubTiles, b_.zero(kF32x16));
-    return b_.loop(b_.i64(0), b_.i64(headDim_ / 2), 1, zeros, [&](Val pair, const Vals &carried) {
-      Vals sums = carried, weights;
-      for (const Val &key : keys)
-        weights.push_back(b_.load(kI32x16, key + pair * (kSubTile * 4)));
-      for (int64_t h = 0; h < heads; ++h) {
-        const Val query = b_.splat(b_.load(kI32, queries + pair * 4, h * headDim_ * 2), kLanes);
-        for (int64_t j = 0; j < kSubTiles; ++j) {
-          Val &sum = sums[h * kSubTiles + j];
-          sum = dotBf16(b_, sum, weights[j], query);
-        }
-      }
-      return sums;
-    });
-  }
-
-  /// Per vector of a tile: lanes whose position within the tile lies in [lo, hi).
-  Vals visibleLanes(Val lo, Val hi) {
-    const Val low = b_.splat(b_.convert(Convert::Truncate, lo, kI32), kLanes);
-    const Val high = b_.splat(b_.convert(Convert::Truncate, hi, kI32), kLanes);
-    Vals masks;
-    for (int64_t j = 0; j < kSubTiles; ++j) {
-      std::vector<int32_t> lanes(kLanes);
-      for (int32_t i = 0; i < kLanes; ++i)
-        lanes[i] = int32_t(j * kLanes) + i;
-      const Val position = b_.vectorConstant(lanes);
-      masks.push_back(b_.binary(Binary::And, b_.compare(Compare::Ge, position, low),
-                                b_.compare(Compare::Lt, position, high)));
-    }
-    return masks;
-  }
-
-  /// One head: new maximum and sum, probabilities, and the weighted values times alpha.
-  void softmax(const Vals &sums, const Vals &visible, Val scalars, Val probabilities, Val values) {
-    const Val start = b_.splat(b_.f32(numerics::kScoreStart), kLanes);
-    Vals scores, p;
-    for (int64_t j = 0; j < kSubTiles; ++j)
-      scores.push_back(b_.select(visible[j], sums[j] * op_.scale, start));
-    const Val before = b_.load(kF32, scalars);
-    const Val now = maxOf(b_, maxTree(b_, scores), before);
-    const Val alpha = exp(b_, b_.binary(Binary::Sub, before, now));
-    for (int64_t j = 0; j < kSubTiles; ++j) {
-      const Val power = exp(b_, b_.binary(Binary::Sub, scores[j], b_.splat(now, kLanes)));
-      p.push_back(b_.select(visible[j], power, b_.zero(kF32x16)));
-      b_.store(p.back(), probabilities, j * kLanes * 4);
-    }
-    b_.store(now, scalars);
-    b_.store(b_.fma(b_.load(kF32, scalars, 4), alpha, halvingTree(b_, p)), scalars, 4);
-    for (int64_t d = 0; d < stride_; d += kLanes)
-      b_.store(b_.load(kF32x16, values, d * 4) * b_.splat(alpha, kLanes), values, d * 4);
-  }
-
-  /// void (values of the first position, probabilities, values state, positions): adds p v of a
-  /// sub-tile, positions ascending.
-  Function defineValues(const std::string &name, int64_t heads) {
-    return b_.function(name, {kPtr, kPtr, kPtr, kI64}, {}, [&](const Vals &a) -> Vals {
-      const int64_t vectors = stride_ / kLanes;
-      for (int64_t first = 0; first < vectors; first += valueVectors())
-        addValues(a, heads, first, std::min(valueVectors(), vectors - first));
-      return {};
-    });
-  }
-
-  void addValues(const Vals &a, int64_t heads, int64_t firstVector, int64_t vectors) {
-    const auto place = [&](int64_t h, int64_t v) {
-      return (h * stride_ + (firstVector + v) * kLanes) * 4;
-    };
-    Vals state;
-    for (int64_t h = 0; h < heads; ++h)
-      for (int64_t v = 0; v < vectors; ++v)
-        state.push_back(b_.load(kF32x16, a[2], place(h, v)));
-    state = b_.loop(b_.i64(0), a[3], 1, state, [&](Val position, const Vals &carried) {
-      Vals sums = carried, row;
-      const Val from = a[0] + position * (stride_ * 2);
-      for (int64_t v = 0; v < vectors; ++v)
-        row.push_back(fromBf16(b_, b_.load(kI16x16, from, (firstVector + v) * kLanes * 2)));
-      for (int64_t h = 0; h < heads; ++h) {
-        const Val p = b_.splat(b_.load(kF32, a[1] + position * 4, h * kTile * 4), kLanes);
-        for (int64_t v = 0; v < vectors; ++v)
-          sums[h * vectors + v] = b_.fma(p, row[v], sums[h * vectors + v]);
-      }
-      return sums;
-    });
-    for (int64_t h = 0; h < heads; ++h)
-      for (int64_t v = 0; v < vectors; ++v)
-        b_.store(state[h * vectors + v], a[2], place(h, v));
-  }
-
-  /// void (scratch): folds the current state of every head into the total and clears it.
-  Function defineFold(const std::string &name) {
-    return b_.function(name, {kPtr}, {}, [&](const Vals &a) -> Vals {
-      b_.loop(b_.i64(0), b_.i64(group_), 1, [&](Val h) { foldHead(a[0], h); });
-      return {};
-    });
-  }
-
-  void foldHead(Val scratch, Val h) {
-    const Val part = scratch + (h * 8 + current().scalars),
-              all = scratch + (h * 8 + total().scalars);
-    const Val m = b_.load(kF32, part), before = b_.load(kF32, all), now = maxOf(b_, m, before);
-    const Val a = exp(b_, b_.binary(Binary::Sub, before, now));
-    const Val c = exp(b_, b_.binary(Binary::Sub, m, now));
-    b_.store(now, all);
-    b_.store(b_.fma(b_.load(kF32, all, 4), a, b_.load(kF32, part, 4) * c), all, 4);
-    const Val from = scratch + (h * (stride_ * 4) + current().values);
-    const Val to = scratch + (h * (stride_ * 4) + total().values);
-    for (int64_t d = 0; d < stride_; d += kLanes) {
-      const Val scaled = b_.load(kF32x16, from, d * 4) * b_.splat(c, kLanes);
-      b_.store(b_.fma(b_.load(kF32x16, to, d * 4), b_.splat(a, kLanes), scaled), to, d * 4);
-    }
-    clearHead(scratch, h, current());
-  }
-
-  void clearHead(Val scratch, Val h, StateOffsets state) {
-    const Val values = scratch + (h * (stride_ * 4) + state.values);
-    for (int64_t d = 0; d < stride_; d += kLanes)
-      b_.store(b_.zero(kF32x16), values, d * 4);
-    const Val scalars = scratch + (h * 8 + state.scalars);
-    b_.store(b_.f32(numerics::kScoreStart), scalars);
-    b_.store(b_.f32(0), scalars, 4);
-  }
-
-  // ---- the walk: item, token, segment, tile ----
+  // ---- the walk: item, pass over tokens, segment, tile ----
 
   void item(Val index) {
     const Val entry = index / int64_t(kv_.kvHeads);
     head_ = index % int64_t(kv_.kvHeads);
     const Val table = b_.load(kPtr, batch_, offsetof(abi::BatchView, attentionTable)) + entry * 8;
     const Val first = widen(b_.load(kI32, table)), count = widen(b_.load(kI32, table, 4));
-    b_.loop(first, first + count, 1, [&](Val row) { token(row); });
+    const Val pitch = widen(b_.load(kI32, view_, offsetof(abi::KvView, tablePitch)));
+    const Val sequence = field32(offsetof(abi::BatchView, tokenSequence), first);
+    blocks_ = b_.load(kPtr, view_, offsetof(abi::KvView, table)) + sequence * pitch * 4;
+    b_.loop(first, first + count, tokensPerPass_, [&](Val token) {
+      pass(token, minimum(first + count - token, b_.i64(tokensPerPass_)));
+    });
   }
 
-  void token(Val row) {
-    const Val sequence = field32(offsetof(abi::BatchView, tokenSequence), row);
-    const Val begin = field32(offsetof(abi::BatchView, visibleBegin), row);
-    const Val end = field32(offsetof(abi::BatchView, visibleEnd), row);
-    const Val pitch = widen(b_.load(kI32, view_, offsetof(abi::KvView, tablePitch)));
-    blocks_ = b_.load(kPtr, view_, offsetof(abi::KvView, table)) + sequence * pitch * 4;
-    row_ = row;
-    b_.loop(b_.i64(0), b_.i64(group_), 1, [&](Val h) {
-      clearHead(scratch_, h, current());
-      clearHead(scratch_, h, total());
+  /// A range of positions.
+  struct Range {
+    Val begin, end;
+  };
+  Range visible(Val token) {
+    return {field32(offsetof(abi::BatchView, visibleBegin), token),
+            field32(offsetof(abi::BatchView, visibleEnd), token)};
+  }
+
+  void pass(Val token, Val tokens) {
+    token_ = token, tokens_ = tokens;
+    start();
+    // What any of the tokens sees, and what all of them see.
+    const Range own = visible(token);
+    const Vals ranges =
+        b_.loop(token + 1, token + tokens, 1, {own.begin, own.end, own.begin, own.end},
+                [&](Val other, const Vals &r) -> Vals {
+                  const Range next = visible(other);
+                  return {minimum(r[0], next.begin), maximum(r[1], next.end),
+                          maximum(r[2], next.begin), minimum(r[3], next.end)};
+                });
+    any_ = {ranges[0], ranges[1]}, all_ = {ranges[2], ranges[3]};
+    b_.loop(any_.begin / kSegment * kSegment, any_.end, kSegment, [&](Val segment) {
+      const Val from = maximum(segment, any_.begin / kAttentionTile * kAttentionTile);
+      b_.loop(from, minimum(segment + kSegment, any_.end), kAttentionTile,
+              [&](Val first) { tile(first); });
+      const Val zero = b_.i64(0);
+      b_.call(fold_, {scalarsOf(zero), stateOf(zero), totalScalarsOf(zero), totalStateOf(zero),
+                      tokens_ * group_});
     });
-    b_.loop(begin / kSegment * kSegment, end, kSegment, [&](Val segment) {
-      const Val from = maximum(segment, begin / kTile * kTile);
-      const Val to = minimum(segment + kSegment, end);
-      b_.loop(from, to, kTile, [&](Val first) {
-        tile(first, maximum(begin - first, b_.i64(0)), minimum(end - first, b_.i64(kTile)));
-      });
-      b_.call(fold_, {scratch_});
+    forRows([&](Val row, Val t, Val h) { writeRow(row, token_ + t, head_ * group_ + h); });
+    clearResultPadding();
+  }
+
+  /// body(row, token of the pass, head of the group)
+  void forRows(const std::function<void(Val, Val, Val)> &body) {
+    b_.loop(b_.i64(0), tokens_, 1, [&](Val t) {
+      b_.loop(b_.i64(0), b_.i64(group_), 1, [&](Val h) { body(t * group_ + h, t, h); });
     });
-    writeRow();
+  }
+
+  void start() {
+    forRows([&](Val row, Val t, Val h) {
+      const Val query = queries_ + (token_ + t) * int64_t(abi::bf16RowBytes(query_.columns)) +
+                        (head_ * group_ + h) * (shape_.headDim * 2);
+      b_.call(loadQuery_, {query, queryOf(row)});
+      clearState(b_, shape_, scalarsOf(row), stateOf(row));
+      clearState(b_, shape_, totalScalarsOf(row), totalStateOf(row));
+    });
   }
 
   /// Address of the sub-tile of 16 positions with this absolute number.
@@ -271,76 +189,117 @@ private:
             number % perBlock * int64_t(kv_.tileBytes()));
   }
 
-  /// Positions [lo, hi) of the tile at `first` are visible, at least one.
-  void tile(Val first, Val lo, Val hi) {
-    const Val lowest = lo / kSubTile, highest = (hi - 1) / kSubTile;
-    const Val pointers = scratch_ + this->pointers();
+  /// The part of `range` that lies in the tile at `first`, from its start.
+  Range within(const Range &range, Val first) {
+    return {maximum(range.begin - first, b_.i64(0)),
+            minimum(range.end - first, b_.i64(kAttentionTile))};
+  }
+
+  void tile(Val first) {
+    load(first);
+    forVisible(first, [&](const Call &call, Val row, const Range &seen) {
+      b_.call(call.scores, {queryOf(row), scratch_ + at_.keys, scalarsOf(row), probabilitiesOf(row),
+                            seen.begin, seen.end});
+    });
+    forVisible(first, [&](const Call &call, Val row, const Range &seen) {
+      b_.call(call.weighted, {scratch_ + (seen.begin * shape_.valueRowBytes() + at_.values),
+                              probabilitiesOf(row) + seen.begin * 4, scalarsOf(row), stateOf(row),
+                              seen.end - seen.begin});
+    });
+  }
+
+  /// Widens the keys and values of the tile at `first`, of which any token sees something.
+  void load(Val first) {
+    const Range seen = within(any_, first);
+    const Val lowest = seen.begin / kSubTile, highest = (seen.end - 1) / kSubTile;
+    const Val subTiles = scratch_ + at_.subTiles;
     for (int64_t j = 0; j < kSubTiles; ++j) {
       // Sub-tiles without a visible position may have no page: read another one, lanes are masked.
       const Val number = minimum(maximum(b_.i64(j), lowest), highest);
-      b_.store(subTile(first / kSubTile + number), pointers, j * 8);
+      b_.store(subTile(first / kSubTile + number), subTiles, j * 8);
     }
-    const Val query = queries_ + (row_ * int64_t(abi::bf16RowBytes(query_.columns)) +
-                                  head_ * (group_ * headDim_ * 2));
-    for (const Chunk &chunk : chunks_) {
-      const Val scalars = scratch_ + (current().scalars + chunk.first * 8);
-      const Val p = scratch_ + (probabilities() + chunk.first * kTile * 4);
-      const Val values = scratch_ + (current().values + chunk.first * stride_ * 4);
-      b_.call(chunk.scores,
-              {query + chunk.first * headDim_ * 2, pointers, scalars, p, values, lo, hi});
-      b_.loop(lowest, highest + 1, 1, [&](Val j) {
-        const Val from = maximum(lo - j * kSubTile, b_.i64(0));
-        const Val to = minimum(hi - j * kSubTile, b_.i64(kSubTile));
-        const Val page = b_.load(kPtr, pointers + j * 8) + int64_t(kv_.keyTileBytes());
-        b_.call(chunk.values,
-                {page + from * (stride_ * 2), p + (j * kSubTile + from) * 4, values, to - from});
-      });
+    b_.call(loadKeys_, {subTiles, scratch_ + at_.keys});
+    b_.loop(lowest, highest + 1, 1, [&](Val j) {
+      const Val page = b_.load(kPtr, subTiles + j * 8);
+      b_.call(loadValues_, {page + int64_t(kv_.keyTileBytes()),
+                            scratch_ + (j * (kSubTile * shape_.valueRowBytes()) + at_.values)});
+    });
+  }
+
+  /// Functions for a number of rows.
+  struct Call {
+    int64_t rows;
+    Function scores, weighted;
+  };
+  using RowsBody = std::function<void(const Call &, Val row, const Range &seen)>;
+
+  /// All rows that see some of the tile, in as few calls as possible: rows of several tokens share
+  /// a call only where all see the whole tile.
+  void forVisible(Val first, const RowsBody &body) {
+    const Val allSee = b_.binary(Binary::And, b_.compare(Compare::Le, all_.begin, first),
+                                 b_.compare(Compare::Ge, all_.end, first + kAttentionTile));
+    // Rows per turn: those of all tokens at once, or of one.
+    const Val tokens = b_.select(allSee, tokens_, b_.i64(1));
+    b_.loop(b_.i64(0), (tokens_ + tokens - 1) / tokens, 1, [&](Val turn) {
+      const Range seen = within(visible(token_ + turn), first);
+      b_.ifThen(b_.compare(Compare::Lt, seen.begin, seen.end),
+                [&] { inCalls(turn * group_, tokens * group_, seen, body); });
+    });
+  }
+
+  void inCalls(Val first, Val rows, const Range &seen, const RowsBody &body) {
+    b_.loop(b_.i64(0), rows, shape_.rowsPerCall, [&](Val done) {
+      const Val count = minimum(rows - done, b_.i64(shape_.rowsPerCall));
+      for (const Call &call : calls_)
+        b_.ifThen(b_.compare(Compare::Eq, count, b_.i64(call.rows)),
+                  [&] { body(call, first + done, seen); });
+    });
+  }
+
+  /// Total / sum + 0 of one row.
+  void writeRow(Val row, Val token, Val head) {
+    const Val inverse = b_.f32(1) / b_.load(kF32, totalScalarsOf(row), kSumAt);
+    const Val from = totalStateOf(row);
+    const Val to = resultRow(token) + head * (shape_.headDim * 4);
+    for (int64_t d = 0, width = kSubTile; d < shape_.headDim; d += width) {
+      while (width > shape_.headDim - d)
+        width /= 2; // a narrower store: the next columns are another item's
+      const Type type{Elem::F32, uint32_t(width)};
+      const Val scale = width == 1 ? inverse : b_.splat(inverse, uint32_t(width));
+      b_.store(b_.load(type, from, d * 4) * scale + 0.0f, to, d * 4);
     }
   }
 
-  /// Total / sum + 0 for every head of the group; the last KV head also clears the padding.
-  void writeRow() {
-    const Val row = results_ + row_ * int64_t(abi::f32RowBytes(result_.columns));
-    b_.loop(b_.i64(0), b_.i64(group_), 1, [&](Val h) {
-      const Val sum = b_.load(kF32, scratch_ + (h * 8 + total().scalars), 4);
-      const Val inverse = b_.f32(1) / sum;
-      const Val from = scratch_ + (h * (stride_ * 4) + total().values);
-      const Val to = row + (head_ * group_ + h) * (headDim_ * 4);
-      for (int64_t d = 0, width = kLanes; d < headDim_; d += width) {
-        while (width > headDim_ - d)
-          width /= 2; // a narrower store: the next columns are another item's
-        const Type type{Elem::F32, uint32_t(width)};
-        const Val value = b_.load(width == 1 ? kF32 : type, from, d * 4);
-        const Val scale = width == 1 ? inverse : b_.splat(inverse, uint32_t(width));
-        b_.store(value * scale + 0.0f, to, d * 4);
-      }
-    });
+  Val resultRow(Val token) { return results_ + token * int64_t(abi::f32RowBytes(result_.columns)); }
+
+  /// The last KV head writes the columns behind the last head.
+  void clearResultPadding() {
     const int64_t columns = result_.columns, padded = int64_t(abi::paddedColumns(columns));
     if (columns == padded)
       return;
     b_.ifThen(b_.compare(Compare::Eq, head_, b_.i64(int64_t(kv_.kvHeads) - 1)), [&] {
-      for (int64_t c = columns; c < padded; ++c)
-        b_.store(b_.f32(0), row, c * 4);
+      b_.loop(token_, token_ + tokens_, 1, [&](Val token) {
+        for (int64_t c = columns; c < padded; ++c)
+          b_.store(b_.f32(0), resultRow(token), c * 4);
+      });
     });
   }
-
-  /// Heads [first, first + heads) of the group and the functions for that many.
-  struct Chunk {
-    int64_t first, heads;
-    Function scores, values;
-  };
 
   KernelBuilder &b_;
   const ProgramOp &op_;
   const ProgramValue &query_, &cache_, &result_;
   const abi::KvLayout kv_;
-  const int64_t headDim_; ///< columns of a head
-  const int64_t stride_;  ///< headDim rounded up to 16
-  const int64_t group_;   ///< query heads per KV head
-  std::vector<Chunk> chunks_;
-  Function fold_;
+  const int64_t group_;         ///< query heads per KV head
+  const int64_t tokensPerPass_; ///< tokens that walk the cache together
+  const AttentionShape shape_;
+  Scratch at_{};
+  int64_t scratchBytes_ = 0;
+  Function loadQuery_, loadKeys_, loadValues_, fold_;
+  std::vector<Call> calls_;                        ///< ascending rows
   Val batch_, view_, queries_, results_, scratch_; ///< of the launch
-  Val head_, row_, blocks_;                        ///< of the item: KV head, token, block table
+  Val head_, blocks_;                              ///< of the item: KV head, block table
+  Val token_, tokens_;                             ///< of the pass: first token, tokens
+  Range any_, all_; ///< of the pass: positions that some token sees, that all see
 };
 
 } // namespace

@@ -4,7 +4,8 @@
 //   reads    int8 rows + ActGroupMeta rows, or bf16 rows; each weight panel once per block of rows
 //   writes   the epilogue's results
 //   order    Rule M: one chain per output over ascending k; tiles and row blocks change no bit
-//   scratch  sums of a block of rows for a group of panels; int weights: an unpacked chunk of a panel; bf16 weights
+//   scratch  sums of a block of rows for a group of panels; int weights: an unpacked chunk of a
+//   panel; bf16 weights
 //            without vdpbf16ps: the block's rows widened to float32
 #pragma once
 
