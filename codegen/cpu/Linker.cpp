@@ -51,8 +51,11 @@ Status writeFile(const std::string &path, const std::string &bytes) {
     return osError("cannot write " + path, code);
   stream << bytes;
   stream.close();
-  if (stream.has_error())
-    return osError("cannot write " + path, stream.error());
+  if (stream.has_error()) {
+    code = stream.error();
+    stream.clear_error(); // else its destructor ends the process
+    return osError("cannot write " + path, code);
+  }
   return Status::ok();
 }
 

@@ -105,7 +105,7 @@ def invariance(acceptance, table):
         table.add(f"bits of {' '.join(quant)}", "0 ways differ, planted bug noticed",
                   f"{ways}, {differ} differ, planted bug {find(r'planted order bug: (.*?),', out)}",
                   differ == "0" and "bug: noticed" in out)
-    out = call(sys.executable, ROOT / "tests/e2e/bits.py", acceptance.bin, may_fail=True)
+    out = call(sys.executable, ROOT / "tests/e2e/bits.py", acceptance.bin, *every, may_fail=True)
     line = out.strip().splitlines()[-1]
     table.add("bits with every fusion off, v3 against v4", "0 failed", line, " 0 failed" in line)
     out = call(acceptance.program("ingot-engine-test"), "*", may_fail=True)

@@ -2,11 +2,16 @@
 """Bad input: a clear error with an id and an exit code, nothing half written, no crash."""
 import json
 import os
+import resource
 import shutil
+import signal
 import struct
+import subprocess
 import sys
 
 import harness
+
+SMALL = ("--max-tokens", "16")  # one bucket: half the code to generate
 
 
 def safetensors(tensors, header_length=None):
@@ -72,22 +77,52 @@ class Cases:
             dtype, shape, payload = t[norm]
             t[norm] = (dtype, shape, b"\xc0\x7f" + payload[2:])
 
+        def poison_more(t):
+            dtype, shape, payload = t[norm]
+            t[norm] = (dtype, shape, b"\xc0\x7f" * 3 + payload[6:])
+
+        def add(t):
+            t["model.layers.0.self_attn.surprise.weight"] = t[norm]
+
         def retype(t):
             t[norm] = ("I16", t[norm][1], t[norm][2])
 
         self.expect("missing tensor", 65, [norm], tensors=drop)
         self.expect("wrong shape", 65, [norm], tensors=reshape)
-        self.expect("NaN", 65, [norm], tensors=poison)
+        self.expect("extra tensor", 65, ["surprise"], tensors=add)
+        self.expect("NaN", 65, [norm, "1 NaN"], tensors=poison)
+        self.expect("NaNs", 65, [norm, "3 NaN"], tensors=poison_more)
         self.expect("wrong type", 65, [norm], tensors=retype)
-        self.expect("huge header", 65, ["model.safetensors"],
-                    raw=struct.pack("<Q", 2**64 - 1) + b"{}")
+        for length in (2**64 - 1, 2**64 - 8, 2**63, 1 << 40):
+            self.expect(f"header of {length} bytes", 65, ["model.safetensors"],
+                        raw=struct.pack("<Q", length) + b"{}")
         self.expect("empty weights", 65, ["model.safetensors"], raw=b"")
+
+    def offsets(self):
+        """Places of tensors in the file that overlap, lie outside or contradict themselves."""
+        good = (harness.GOLDENS / "llama3-scaled/model.safetensors").read_bytes()
+        length = struct.unpack("<Q", good[:8])[0]
+        norm = "model.norm.weight"
+        end = len(good) - 8 - length
+        for what, place in (("overlapping", [0, 128]), ("behind the end", [end, end + 128]),
+                            ("backwards", [128, 0]), ("near 2^64", [2**64 - 128, 2**64]),
+                            ("wrong size", [end - 64, end]), ("negative", [-128, 0])):
+            header = json.loads(good[8:8 + length])
+            header[norm]["data_offsets"] = place
+            text = json.dumps(header).encode()
+            self.expect(f"offsets {what}", 65, ["model.safetensors"],
+                        raw=struct.pack("<Q", len(text)) + text + good[8 + length:])
 
     def configs(self):
         self.expect("unknown architecture", 78, ["NopeForCausalLM", "LlamaForCausalLM"],
                     config={"architectures": ["NopeForCausalLM"]})
         self.expect("zero heads", 65, ["num_attention_heads"], config={"num_attention_heads": 0})
         self.expect("zero KV heads", 65, ["num_key_value_heads"], config={"num_key_value_heads": 0})
+        for key in ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size", "head_dim",
+                    "max_position_embeddings"):
+            self.expect(f"zero {key}", 65, [key], config={key: 0})
+        self.expect("rope factor of zero", 65, ["factor"],
+                    config={"rope_scaling": {"rope_type": "linear", "factor": 0}})
         self.expect("rope scaling", 78, ["yarn"],
                     config={"rope_scaling": {"rope_type": "yarn", "factor": 2.0}})
         self.expect("vocabulary", 65, ["embed_tokens"], config={"vocab_size": 999})
@@ -99,26 +134,45 @@ class Cases:
         self.expect("unknown level", 64, ["x86-64-v3"], "--target", "cpu:x86-64-v9")
 
 
+def limit_files(size):
+    """As a full disk: writes behind `size` fail. The signal that comes with it is ignored."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
 def outputs(test):
     good = harness.GOLDENS / "llama3-scaled"
     for path, code in ((test.dir, 73), (test.dir / "no" / "such" / "x.ingot", 73)):
         done = test.tool("ingotc", good, "-o", path, "--target", "cpu:x86-64-v3")
         test.check(done.returncode == code, f"output {path}: exit {done.returncode}")
+    full = test.dir / "full.ingot"
+    whole = test.dir / "whole.ingot"
+    test.tool("ingotc", good, "-o", whole, "--target", "cpu:x86-64-v3", *SMALL)
+    size = whole.stat().st_size
+    # The linker's own files do not fit, the last byte of the artifact does not fit.
+    for limit, code, words in ((4096, 71, "TMPDIR"), (size - 1, 74, str(full))):
+        done = subprocess.run([test.bin / "ingotc", good, "-o", full, "--target", "cpu:x86-64-v3",
+                               *SMALL], capture_output=True, text=True, restore_signals=False,
+                              preexec_fn=lambda: limit_files(limit))
+        test.check(done.returncode == code and "error[" in done.stderr and words in done.stderr,
+                   f"disk full at {limit} bytes: exit {done.returncode}: {done.stderr.strip()}")
+        left = [path.name for path in test.dir.iterdir() if "full" in path.name]
+        test.check(not left, f"disk full at {limit} bytes: left {left}")
     if os.path.exists("/dev/full"):
         done = test.tool("ingotc", good, "-o", "/dev/full", "--target", "cpu:x86-64-v3")
         test.check(done.returncode in (73, 74), f"/dev/full: exit {done.returncode}")
 
 
 def prompts(test):
-    artifact = test.compile(harness.MODEL, "model.ingot", "--quant", "int8")
-    cases = [("empty prompt", ["-p", ""], 64), ("long prompt", ["-p", "fox " * 5000], 64),
+    artifact = test.compile(harness.MODEL, "model.ingot", "--quant", "int8", *SMALL)
+    cases = [("empty prompt", ["-p", "", "--no-special"], 64), ("long prompt", ["-p", "fox " * 5000], 64),
              ("invalid UTF-8", ["-f", test.dir / "latin1.txt"], 65),
              ("missing file", ["-f", test.dir / "absent.txt"], 66),
              ("temperature", ["-p", "a", "--temp", "-1"], 64), ("no prompt", [], 64)]
     (test.dir / "latin1.txt").write_bytes(b"caf\xe9 au lait")
     for what, flags, code in cases:
         done = test.tool("ingot", "run", artifact, "-n", "4", *flags)
-        test.check(done.returncode in (code, 64, 65) and "error[" in done.stderr,
+        test.check(done.returncode == code and "error[" in done.stderr,
                    f"{what}: exit {done.returncode}: {done.stderr.strip()}")
     done = test.tool("ingot", "rum", artifact)
     test.check(done.returncode == 64 and "run" in done.stderr, "unknown subcommand")
@@ -130,6 +184,7 @@ def main():
     test = harness.Harness(sys.argv[1])
     cases = Cases(test)
     cases.checkpoints()
+    cases.offsets()
     cases.configs()
     cases.options()
     outputs(test)
