@@ -261,13 +261,13 @@ def AddProbePass : IngotPass<"ingot-add-probe"> {
 def BucketVariantsPass : IngotPass<"ingot-bucket-variants"> {
   let summary = "clone each entry per bucket of tokens";
   let description = [{
-    The entry itself becomes the bucket "decode" (steps of at most `decode-tokens` tokens); a
-    clone `<entry>_wide` for all larger steps asks for the "wide" variant of every matmul kernel.
-    Variants do the same work in the same order: the signature is that of the entry. With
-    `max-tokens` within the decode bucket there is no clone.
+    The entry itself becomes the bucket "decode" (steps of at most `decode-tokens` tokens), a
+    clone `<entry>_wide` serves all larger steps. Both launch the same kernels, which look at the
+    number of rows; what differs is where buffers lie: the decode bucket's arena is small enough
+    for the caches. With `max-tokens` within the decode bucket there is no clone.
 
     Marks entries with `ingot.bucket` (name) and `ingot.max_tokens` (absent = the plan's limit).
-    Needs: `ingot-outline`, so that every matmul is a fused op.
+    Needs: `ingot-outline`: the clone copies finished kernels.
   }];
   let options = [
     Option<"decodeTokens", "decode-tokens", "int64_t", "16", "Most tokens of the decode bucket">,

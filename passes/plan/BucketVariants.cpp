@@ -2,8 +2,6 @@
 #include "passes/Passes.h"
 #include "passes/support/Program.h"
 
-#include "ir/KernelSpec.h"
-
 #include "mlir/IR/Builders.h"
 
 #define DEBUG_TYPE "ingot-bucket-variants"
@@ -17,16 +15,6 @@ using namespace mlir;
 using namespace ingot;
 
 namespace {
-
-/// Asks for the wide variant of every matmul kernel of `entry`.
-void widenMatmuls(func::FuncOp entry) {
-  std::string reason;
-  entry.walk([&](FusedOp fused) {
-    FailureOr<KernelSpec> spec = readKernelSpec(fused, reason);
-    if (succeeded(spec) && spec->family == KernelFamily::Matmul)
-      fused.setVariant("wide");
-  });
-}
 
 struct BucketVariantsPass : public ingot::impl::BucketVariantsPassBase<BucketVariantsPass> {
   using BucketVariantsPassBase::BucketVariantsPassBase;
@@ -49,7 +37,6 @@ struct BucketVariantsPass : public ingot::impl::BucketVariantsPassBase<BucketVar
       auto wide = cast<func::FuncOp>(builder.clone(*entry));
       wide.setName((entry.getName() + "_wide").str());
       wide->setAttr(kBucketAttr, builder.getStringAttr("wide"));
-      widenMatmuls(wide);
       entry->setAttr(kMaxTokensAttr, builder.getI64IntegerAttr(decodeTokens));
     }
   }
