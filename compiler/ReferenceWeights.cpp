@@ -47,10 +47,14 @@ public:
   virtual Status read(Piece &piece) const = 0;
 };
 
-float rounded(float value, Type element) {
+/// The values as a parameter with these elements holds them.
+void roundTo(Type element, std::vector<float> &values) {
   if (element.isBF16())
-    return numerics::fromBf16(numerics::toBf16(value));
-  return element.isF16() ? numerics::fromF16(numerics::toF16(value)) : value;
+    for (float &value : values)
+      value = numerics::fromBf16(numerics::toBf16(value));
+  if (element.isF16())
+    for (float &value : values)
+      value = numerics::fromF16(numerics::toF16(value));
 }
 
 class CheckpointRows : public PieceSource {
@@ -64,8 +68,7 @@ public:
     piece.values = {static_cast<size_t>(columns), 1};
     INGOT_TRY(reader_.readRows(piece.first, count, piece.floats.data()));
     if (!quantize_) {
-      for (float &value : piece.floats)
-        value = rounded(value, element_);
+      roundTo(element_, piece.floats);
       return Status::ok();
     }
     piece.ints.resize(piece.floats.size());
