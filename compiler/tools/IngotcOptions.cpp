@@ -1,5 +1,6 @@
 #include "compiler/tools/IngotcOptions.h"
 
+#include "compiler/Pipeline.h"
 #include "runtime/base/Suggest.h"
 #include "runtime/base/Version.h"
 
@@ -11,11 +12,13 @@ using namespace ingot;
 
 namespace {
 
-constexpr const char *kFooter = R"(Example:
+constexpr const char *kExample = R"(Example:
   ingotc Llama-3.2-1B-Instruct -o llama.ingot --quant int4 --group 32
-  ingot run llama.ingot -p "The capital of France is" -n 16
+  ingot run llama.ingot -p "The capital of France is" -n 16)";
 
-Exit codes follow sysexits.h: 64 wrong flags, 65 malformed input, 66 missing input,
+constexpr const char *kExitCodes =
+    R"(Exit codes follow sysexits.h: 64 wrong flags, 65 malformed input or a fusion count that
+differs, 66 missing input, 70 an error of the compiler itself, 71 system refused,
 73 output cannot be created, 74 writing failed, 78 unsupported model or option.)";
 
 /// "int4", "int4:64", "bf16" -> scheme; false when the text is none of these.
@@ -27,11 +30,104 @@ bool parseScheme(const std::string &text, WeightScheme &scheme) {
   if (colon == std::string::npos)
     return true;
   const std::string group = text.substr(colon + 1);
-  if (group.empty() || group.find_first_not_of("0123456789") != std::string::npos ||
-      group.size() > 6)
-    return false;
-  scheme.group = std::stoll(group);
-  return true;
+  scheme.group = group == "channel" ? 0 : std::atoll(group.c_str());
+  return group == "0" || group == "channel" || group == "32" || group == "64" || group == "128";
+}
+
+/// What the flags say before it is checked as a whole.
+struct RawFlags {
+  std::string quant = "bf16", head, embedding, target = "cpu", activationScale = "pow2";
+  int64_t group = 32;
+  std::vector<std::string> expected; ///< NAME=COUNT
+  uint64_t seed = 0;
+  CLI::Option *random = nullptr; ///< --random-weights
+};
+
+/// --block-size: the runtime's tiles hold 16 positions.
+CLI::Validator multipleOf16() {
+  return {[](std::string &text) {
+            const long value = std::atol(text.c_str());
+            return value >= 16 && value <= 1024 && value % 16 == 0
+                       ? std::string()
+                       : text + " is not a multiple of 16 from 16 to 1024";
+          },
+          "16..1024"};
+}
+
+void addInputFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
+  app.add_option(
+         "model", options.model,
+         "Checkpoint directory (config.json, *.safetensors, tokenizer.json) or a .mlir program")
+      ->required();
+  app.option_defaults()->group("Input and output");
+  app.add_option("-o,--output", options.output, "Artifact to write");
+  app.add_option("--target", raw.target,
+                 "Targets, comma separated: cpu (all levels) or cpu:LEVEL (x86-64-v3, "
+                 "x86-64-v4-vnni, x86-64-v4-vnni-bf16)")
+      ->capture_default_str();
+  raw.random =
+      app.add_option("--random-weights", raw.seed,
+                     "Random weights from this seed; the directory needs only config.json");
+  app.add_flag("--dry-run", options.dryRun,
+               "Compile everything, write nothing, report sizes and memory");
+}
+
+void addWeightFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
+  app.option_defaults()->group("Weights and activations");
+  app.add_option("--quant", raw.quant, "Weights of the linear layers")
+      ->check(CLI::IsMember({"bf16", "int8", "int4"}))
+      ->capture_default_str();
+  app.add_option("--group", raw.group, "Columns per scale; 0 = one scale per channel")
+      ->check(CLI::IsMember({0, 32, 64, 128}))
+      ->capture_default_str();
+  app.add_option("--head-quant", raw.head,
+                 "Output head, FORMAT[:GROUP]; default int8:32 with quantized layers, else bf16");
+  app.add_option("--embedding-quant", raw.embedding,
+                 "Embedding table, FORMAT[:GROUP]; default as the head");
+  app.add_option("--override", options.overrides,
+                 "PATTERN=FORMAT[:GROUP] for single parameters, e.g. '*.down_proj.weight=int8:32'; "
+                 "repeatable, first match wins");
+  app.add_option("--activation-scale", raw.activationScale,
+                 "Scale of 32 int8 activations: a power of two or any float")
+      ->check(CLI::IsMember({"pow2", "f32"}))
+      ->capture_default_str();
+  app.add_flag("--clip-search", options.clipSearch,
+               "Search the clipping of each weight group for the least squared error");
+}
+
+void addServingFlags(CLI::App &app, CompileOptions &options) {
+  app.option_defaults()->group("Limits of serving");
+  app.add_option("--block-size,--kv-block", options.blockTokens,
+                 "KV positions per block, a multiple of 16")
+      ->check(multipleOf16())
+      ->capture_default_str();
+  app.add_option("--max-seqs,--max-num-seqs", options.maxSequences, "Concurrent sequences")
+      ->check(CLI::Range(1, 4096, "1..4096"))
+      ->capture_default_str();
+  app.add_option("--max-tokens,--max-num-batched-tokens", options.maxTokens, "Tokens per step")
+      ->check(CLI::Range(1, 65536, "1..65536"))
+      ->capture_default_str();
+  app.add_option("--max-context,--max-model-len", options.maxContext,
+                 "Tokens per sequence; default the model's");
+}
+
+void addCompilerFlags(CLI::App &app, CompileOptions &options, RawFlags &raw, bool &json) {
+  app.option_defaults()->group("Compiler");
+  app.add_option("--dump-ir", options.dumpIr, "Directory for the program after every stage");
+  app.add_option("--pass-pipeline", options.passPipeline,
+                 "Passes to run in place of the fusion stage");
+  app.add_flag_callback(
+      "--no-fusion", [&options] { options.fuse = false; },
+      "Every op its own kernel (same bits, slower)");
+  app.add_option("--disable-fusion", options.disabledFusions,
+                 "Leave out a fusion by name; repeatable");
+  app.add_option("--expect-fusion", raw.expected,
+                 "NAME=COUNT: fail unless the fusion fired exactly COUNT times; repeatable");
+  app.add_flag_callback(
+      "--no-known-answers", [&options] { options.knownAnswers = false; },
+      "Leave out the vectors that ingot verify --run compares");
+  app.add_option("--threads", options.threads, "Threads of the compiler; default all");
+  app.add_flag("--json", json, "Report as JSON on stdout");
 }
 
 /// Reports an unknown flag with the nearest known one.
@@ -53,113 +149,42 @@ int usageError(const CLI::App &app, const CLI::ParseError &error, int argc, char
   return static_cast<int>(ErrorClass::Usage);
 }
 
-} // namespace
-
-CommandLine ingot::parseCommandLine(int argc, char **argv) {
-  CommandLine line;
-  CompileOptions &options = line.options;
-  CLI::App app("Compiles a language-model checkpoint into one .ingot artifact that ingot serves.");
-  app.footer(kFooter);
-  app.set_version_flag("--version", std::string("ingotc ") + versionText());
-
-  std::string quant = "bf16", head, embedding, target = "cpu", activationScale = "pow2";
-  int64_t group = 32;
-  std::vector<std::string> expected;
-  uint64_t seed = 0;
-
-  app.add_option(
-         "model", options.model,
-         "Checkpoint directory (config.json, *.safetensors, tokenizer.json) or a .mlir program")
-      ->required();
-  app.add_option("-o,--output", options.output, "Artifact to write");
-  app.add_option("--target", target,
-                 "Targets, comma separated: cpu (all levels) or cpu:LEVEL (x86-64-v3, "
-                 "x86-64-v4-vnni, x86-64-v4-vnni-bf16)");
-  app.add_option("--quant", quant, "Weights of the linear layers: bf16, int8 or int4")
-      ->check(CLI::IsMember({"bf16", "int8", "int4"}));
-  app.add_option("--group", group, "Columns per scale: 32, 64, 128, or 0 for one scale per channel")
-      ->check(CLI::IsMember({0, 32, 64, 128}));
-  app.add_option("--head-quant", head,
-                 "Output head, FORMAT[:GROUP]; default int8 with quantized layers");
-  app.add_option("--embedding-quant", embedding,
-                 "Embedding table, FORMAT[:GROUP]; default as the head");
-  app.add_option("--override", options.overrides,
-                 "PATTERN=FORMAT[:GROUP] for single parameters, e.g. '*.down_proj.weight=int8:32'; "
-                 "repeatable, first match wins");
-  app.add_option("--activation-scale", activationScale, "Scale of 32 int8 activations: pow2 or f32")
-      ->check(CLI::IsMember({"pow2", "f32"}));
-  app.add_flag("--clip-search", options.clipSearch,
-               "Search the clipping of each weight group for the least squared error");
-  app.add_option("--block-size,--kv-block", options.blockTokens,
-                 "KV positions per block, a multiple of 16")
-      ->check(CLI::Range(16, 1024));
-  app.add_option("--max-seqs,--max-num-seqs", options.maxSequences, "Concurrent sequences")
-      ->check(CLI::Range(1, 4096));
-  app.add_option("--max-tokens,--max-num-batched-tokens", options.maxTokens, "Tokens per step")
-      ->check(CLI::Range(1, 65536));
-  app.add_option("--max-context,--max-model-len", options.maxContext,
-                 "Tokens per sequence; default the model's");
-  CLI::Option *random = app.add_option(
-      "--random-weights", seed, "Random weights from SEED; the directory needs only config.json");
-  app.add_flag("--dry-run", options.dryRun,
-               "Compile everything, write nothing, report sizes and memory");
-  app.add_option("--dump-ir", options.dumpIr, "Directory for the program after every stage");
-  app.add_option("--pass-pipeline", options.passPipeline,
-                 "Passes to run in place of the fusion stage");
-  app.add_flag("!--no-fusion", options.fuse, "Every op its own kernel (same bits, slower)");
-  app.add_option("--disable-fusion", options.disabledFusions,
-                 "Leave out a fusion by name; repeatable");
-  app.add_option("--expect-fusion", expected,
-                 "NAME=COUNT: fail unless the fusion fired exactly COUNT times; repeatable");
-  app.add_flag("!--no-known-answers", options.knownAnswers,
-               "Leave out the vectors that ingot verify --run compares");
-  app.add_option("--threads", options.threads, "Threads of the compiler; default all");
-  app.add_flag("--json", line.json, "Report as JSON on stdout");
-
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp &call) {
-    line.exitCode = app.exit(call);
-    return line;
-  } catch (const CLI::CallForVersion &call) {
-    line.exitCode = app.exit(call);
-    return line;
-  } catch (const CLI::ParseError &error) {
-    line.exitCode = usageError(app, error, argc, argv);
-    return line;
-  }
-
-  auto fail = [&](const std::string &message) {
-    std::cerr << "error[usage]: " << message << "\n";
-    line.exitCode = static_cast<int>(ErrorClass::Usage);
-    return line;
-  };
-  options.linear = {quant, group};
+/// Turns texts into the values they stand for; the message of the first that does not.
+std::string readRawFlags(const RawFlags &raw, CompileOptions &options) {
+  options.linear = {raw.quant, raw.group};
+  options.floatActivationScales = raw.activationScale == "f32";
+  if (raw.random->count() > 0)
+    options.randomWeights = raw.seed;
+  const std::string form = "FORMAT or FORMAT:GROUP (bf16, int8, int4; 32, 64, 128, channel)";
   for (auto [text, scheme, flag] :
-       {std::tuple(&head, &options.head, "--head-quant"),
-        std::tuple(&embedding, &options.embedding, "--embedding-quant")}) {
-    WeightScheme parsed;
-    if (text->empty())
-      continue;
-    if (!parseScheme(*text, parsed))
-      return fail(std::string(flag) + " takes bf16, int8[:GROUP] or int4[:GROUP], not '" + *text +
-                  "'");
-    *scheme = parsed;
-  }
+       {std::tuple(&raw.head, &options.head, "--head-quant"),
+        std::tuple(&raw.embedding, &options.embedding, "--embedding-quant")})
+    if (WeightScheme parsed; !text->empty()) {
+      if (!parseScheme(*text, parsed))
+        return std::string(flag) + " takes " + form + ", not '" + *text + "'";
+      *scheme = parsed;
+    }
   for (const std::string &text : options.overrides) {
     WeightScheme parsed;
-    const size_t equals = text.find('=');
+    const size_t equals = text.rfind('=');
     if (equals == std::string::npos || !parseScheme(text.substr(equals + 1), parsed))
-      return fail("--override takes PATTERN=FORMAT[:GROUP], not '" + text + "'");
+      return "--override takes PATTERN=" + form + ", not '" + text + "'";
   }
-  for (const std::string &text : expected) {
+  for (const std::string &text : raw.expected) {
     const size_t equals = text.find('=');
     const std::string count = equals == std::string::npos ? "" : text.substr(equals + 1);
     if (count.empty() || count.size() > 9 ||
         count.find_first_not_of("0123456789") != std::string::npos)
-      return fail("--expect-fusion takes NAME=COUNT, not '" + text + "'");
+      return "--expect-fusion takes NAME=COUNT, not '" + text + "'";
     options.expectFusions[text.substr(0, equals)] = static_cast<uint32_t>(std::stoul(count));
   }
+  if (options.output.empty() && !options.dryRun)
+    return "-o OUTPUT is needed (or --dry-run)";
+  return {};
+}
+
+/// --target: the levels it names; the message of what is unknown.
+std::string readTargets(const std::string &target, CompileOptions &options) {
   for (size_t begin = 0; begin <= target.size();) {
     const size_t end = std::min(target.find(',', begin), target.size());
     const std::string one = target.substr(begin, end - begin);
@@ -167,13 +192,48 @@ CommandLine ingot::parseCommandLine(int argc, char **argv) {
     if (one == "cpu")
       continue;
     if (one.rfind("cpu:", 0) != 0)
-      return fail("unknown target '" + one + "'; known: cpu, cpu:LEVEL");
+      return "unknown target '" + one + "'; known: cpu, cpu:LEVEL";
     options.levels.push_back(one.substr(4));
   }
-  if (options.output.empty() && !options.dryRun)
-    return fail("-o OUTPUT is needed (or --dry-run)");
-  options.floatActivationScales = activationScale == "f32";
-  if (random->count() > 0)
-    options.randomWeights = seed;
+  return {};
+}
+
+/// The example, the names that the fusion flags take, and the exit codes.
+std::string footer() {
+  std::string names;
+  for (const std::string &name : fusionNames())
+    names += (names.empty() ? "" : ", ") + name;
+  return kExample + ("\n\nFusions: " + names + ".\n\n") + kExitCodes;
+}
+
+} // namespace
+
+CommandLine ingot::parseCommandLine(int argc, char **argv) {
+  CommandLine line;
+  RawFlags raw;
+  CLI::App app("Compiles a language-model checkpoint into one .ingot artifact that ingot serves.",
+               "ingotc");
+  app.footer(footer());
+  app.set_version_flag("--version", std::string("ingotc ") + versionText());
+  addInputFlags(app, line.options, raw);
+  addWeightFlags(app, line.options, raw);
+  addServingFlags(app, line.options);
+  addCompilerFlags(app, line.options, raw, line.json);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success &answer) { // --help, --version
+    line.exitCode = app.exit(answer);
+    return line;
+  } catch (const CLI::ParseError &error) {
+    line.exitCode = usageError(app, error, argc, argv);
+    return line;
+  }
+  std::string problem = readRawFlags(raw, line.options);
+  if (problem.empty())
+    problem = readTargets(raw.target, line.options);
+  if (!problem.empty()) {
+    std::cerr << "error[usage]: " << problem << "\n";
+    line.exitCode = static_cast<int>(ErrorClass::Usage);
+  }
   return line;
 }

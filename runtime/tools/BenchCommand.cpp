@@ -294,17 +294,23 @@ Command addBenchCommand(CLI::App &root) {
   CLI::App *app =
       root.add_subcommand("bench", "Measures speed, and how far it is from the machine's walls");
   options->session.declare(*app);
-  app->add_option("--runs", options->runs, "Runs of each case")->check(CLI::Range(1, 1000));
+  app->add_option("--runs", options->runs, "Runs of each case")
+      ->check(CLI::Range(1, 1000, "1..1000"))
+      ->capture_default_str();
   app->add_option("--prompt-tokens", options->promptTokens, "Length of the prompt that is read")
-      ->check(CLI::Range(1, 1 << 20));
+      ->check(CLI::Range(1, 1 << 20, "1..1048576"))
+      ->capture_default_str();
   app->add_option("--decode-tokens", options->decodeTokens, "New tokens per sequence")
-      ->check(CLI::Range(1, 1 << 20));
+      ->check(CLI::Range(1, 1 << 20, "1..1048576"))
+      ->capture_default_str();
   app->add_option("--sequences", options->sequences, "Sequences that decode together")
-      ->check(CLI::Range(1, 4096));
-  app->add_option("--only", options->only, "Cases: decode, prompt, batch; repeatable")
+      ->check(CLI::Range(1, 4096, "1..4096"))
+      ->capture_default_str();
+  app->add_option("--only", options->only, "Only this case; repeatable")
       ->check(CLI::IsMember({"decode", "prompt", "batch"}));
-  app->add_option("--probe-mib", options->probeMib, "Size of the buffer for the read wall")
-      ->check(CLI::Range(1, 65536));
+  app->add_option("--probe-mib", options->probeMib, "MiB of the buffer for the read wall")
+      ->check(CLI::Range(1, 65536, "1..65536"))
+      ->capture_default_str();
   app->add_flag("--profile", options->profile, "Time per kernel on stderr");
   app->add_flag("--json", options->json, "Result as JSON, every run included");
   app->footer(

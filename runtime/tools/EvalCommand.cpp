@@ -193,8 +193,10 @@ Command addEvalCommand(CLI::App &root) {
   app->add_option("--count", options->count, "Score this many documents; 0 = all");
   app->add_option("--window", options->window, "Tokens per window; default the whole context");
   app->add_flag("--no-begin", options->noBegin, "Windows start without the model's begin token");
-  app->add_flag("--json", options->json, "Result as JSON, with one entry per document");
-  app->add_flag("--logprobs", options->logprobs, "With --json: every token's log-probability");
+  CLI::Option *json =
+      app->add_flag("--json", options->json, "Result as JSON, with one entry per document");
+  app->add_flag("--logprobs", options->logprobs, "With --json: every token's log-probability")
+      ->needs(json);
   app->footer(
       "Example:\n  ingot eval model.ingot -f story.txt\n"
       "  ingot eval model.ingot -f stories.json --json-list --first 950 --count 50 --json\n\n"

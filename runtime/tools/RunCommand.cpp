@@ -6,6 +6,7 @@
 #include "runtime/tools/PromptText.h"
 #include "runtime/tools/ToolSupport.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <iostream>
@@ -21,6 +22,7 @@ struct RunOptions {
   uint32_t maxTokens = 0;
   SamplingParams sampling;
   CLI::Option *temperature = nullptr, *topK = nullptr, *topP = nullptr, *minP = nullptr;
+  CLI::Option *logprobs = nullptr;
   std::vector<std::string> stops;
   bool ignoreEos = false, json = false, quiet = false;
 };
@@ -222,7 +224,9 @@ Status runRun(RunOptions &options) {
     INGOT_TRY(writeOut(answersAsText(answers)));
   else if (answers[0].error.isOk() && isatty(STDOUT_FILENO))
     INGOT_TRY(writeOut("\n"));
-  if (!options.quiet)
+  const bool computed = std::any_of(answers.begin(), answers.end(),
+                                    [](const Answer &answer) { return answer.id != 0; });
+  if (!options.quiet && computed)
     printSummary(*session, answers, seconds.count());
   INGOT_TRY(session->verified());
   return firstError(answers);
@@ -230,7 +234,8 @@ Status runRun(RunOptions &options) {
 
 void declareSampling(CLI::App &app, RunOptions &options) {
   app.add_option("-n,--max-tokens,--predict", options.maxTokens,
-                 "New tokens per answer; default the artifact's, else 256");
+                 "New tokens per answer; default the artifact's, else 256")
+      ->check(CLI::Range(1, 1 << 30, "1.."));
   options.temperature = app.add_option("--temp,--temperature", options.sampling.temperature,
                                        "0 = greedy; default the artifact's");
   options.topK = app.add_option("--top-k", options.sampling.topK,
@@ -241,8 +246,9 @@ void declareSampling(CLI::App &app, RunOptions &options) {
                                 "Leave out tokens less likely than this share of the likeliest");
   app.add_option("-s,--seed", options.sampling.seed,
                  "Seed of the random numbers, the same for every prompt; 0 by default");
-  app.add_option("--logprobs", options.sampling.logprobs,
-                 "With --json: log-probability of each token and of N alternatives");
+  options.logprobs =
+      app.add_option("--logprobs", options.sampling.logprobs,
+                     "With --json: log-probability of each token and of N alternatives");
   app.add_option("--stop", options.stops, "End an answer before this text; repeatable");
   app.add_flag("--ignore-eos", options.ignoreEos, "Go on after the model's end token");
 }
@@ -255,7 +261,7 @@ Command addRunCommand(CLI::App &root) {
   options->session.declare(*app);
   options->prompts.declare(*app);
   declareSampling(*app, *options);
-  app->add_flag("--json", options->json, "Answers as one JSON object");
+  options->logprobs->needs(app->add_flag("--json", options->json, "Answers as one JSON object"));
   app->add_flag("-q,--quiet", options->quiet, "No live view and no summary on stderr");
   app->footer(
       "Example:\n"

@@ -15,7 +15,7 @@ void SessionFlags::declare(CLI::App &app) {
   app.add_option("artifact", path, "The .ingot file")->required();
   app.add_option("--threads,-t", options.cpu.threads,
                  "Threads that compute; 0 = one per processor of this process")
-      ->check(CLI::Range(0, 1024));
+      ->check(CLI::Range(0, 1024, "0..1024"));
   app.add_flag("--pin", options.cpu.pin, "Bind each thread to a processor");
   app.add_option("--cpu", options.cpu.level,
                  "Force an instruction set: x86-64-v3, x86-64-v4-vnni, x86-64-v4-vnni-bf16");
@@ -23,9 +23,12 @@ void SessionFlags::declare(CLI::App &app) {
                  "Sequences computed together; 0 = as the artifact allows");
   app.add_option("--max-tokens-per-step,--max-num-batched-tokens", options.engine.maxBatchTokens,
                  "Tokens of one step; 0 = as the artifact allows");
-  app.add_option("--kv-blocks", options.engine.kvBlocks, "Blocks of the KV pool");
-  app.add_option("--kv-memory", kvMemory_, "Memory of the KV pool: 512M, 2G");
-  app.add_option("--verify", verify_, "Check the weights' hashes: auto, full, background, off");
+  app.add_option(
+      "--kv-blocks", options.engine.kvBlocks,
+      "Blocks of the KV pool; default every sequence at full context, within a quarter of memory");
+  app.add_option("--kv-memory", kvMemory_, "Memory of the KV pool instead of blocks: 512M, 2G");
+  app.add_option("--verify", verify_, "Check the weights' hashes: auto, full, background, off")
+      ->capture_default_str();
   app.add_flag("--verify-run", verifyRun_, "First compute the artifact's known answers here");
 }
 
@@ -105,19 +108,6 @@ Status writeOut(const std::string &text) {
   if (!written || std::fflush(stdout) != 0)
     return {ErrorClass::Io, "output-failed", format("standard output: %s", std::strerror(errno))};
   return Status::ok();
-}
-
-std::string oneLine(const std::string &text, size_t columns) {
-  std::string line = text;
-  for (char &c : line)
-    if (static_cast<unsigned char>(c) < 32)
-      c = ' ';
-  if (line.size() <= columns)
-    return line;
-  size_t end = columns;
-  while (end > 0 && (line[end] & 0xc0) == 0x80)
-    --end;
-  return line.substr(0, end);
 }
 
 bool stderrIsTerminal() { return isatty(STDERR_FILENO) != 0; }

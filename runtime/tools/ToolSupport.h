@@ -38,9 +38,6 @@ std::vector<std::string> splitLines(const std::string &text);
 /// Writes to stdout and checks that it arrived. Id "output-failed".
 Status writeOut(const std::string &text);
 
-/// One line for a message: line breaks as spaces, at most `columns` bytes, cut at a character.
-std::string oneLine(const std::string &text, size_t columns);
-
 /// True when stderr is a terminal.
 bool stderrIsTerminal();
 

@@ -39,8 +39,8 @@ static void describe(const Artifact &a, std::vector<VerifiedPart> &parts) {
   for (const artifact::Segment &segment : m.segments)
     parts.push_back(
         {"segment " + segment.name,
-         format("%llu bytes, %zu hashes", static_cast<unsigned long long>(segment.bytes),
-                segment.chunkHashes.size())});
+         format("%llu bytes, %zu %s", static_cast<unsigned long long>(segment.bytes),
+                segment.chunkHashes.size(), segment.chunkHashes.size() == 1 ? "hash" : "hashes")});
   size_t generated = 0;
   for (const artifact::Param &param : m.params)
     generated += param.generator.has_value();

@@ -36,10 +36,12 @@ Command addVerifyCommand(CLI::App &root) {
   auto options = std::make_shared<Options>();
   CLI::App *app = root.add_subcommand("verify", "Checks every hash and rule of an artifact");
   app->add_option("artifact", options->verify.path, "The .ingot file")->required();
-  app->add_flag("--run", options->run, "Also compute the known answers on this machine");
-  app->add_option("--cpu", options->cpu, "With --run: force an instruction set, such as x86-64-v3");
+  CLI::Option *run =
+      app->add_flag("--run", options->run, "Also compute the known answers on this machine");
+  app->add_option("--cpu", options->cpu, "With --run: force an instruction set, such as x86-64-v3")
+      ->needs(run);
   app->add_option("--threads,-t", options->verify.threads, "Threads that hash and compute")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024, "1..1024"));
   app->add_flag("--json", options->verify.json, "Result as JSON");
   app->footer("Example:\n  ingot verify model.ingot --run");
   return {app, [options] {

@@ -130,6 +130,9 @@ class Cases:
     def options(self):
         self.expect("unknown flag", 64, ["--quant"], "--quont", "int4")
         self.expect("unknown fusion", 64, ["fuse-swiglu"], "--disable-fusion", "fuse-swglu")
+        self.expect("unknown fusion, nothing near", 64, ["known: merge-qkv"], "--expect-fusion", "nope=1")
+        self.expect("block size", 64, ["--block-size", "multiple of 16"], "--block-size", "17")
+        self.expect("scheme", 64, ["--head-quant", "int4:7"], "--head-quant", "int4:7")
         self.expect("context", 64, ["--max-context"], "--max-context", "100000000")
         self.expect("unknown level", 64, ["x86-64-v3"], "--target", "cpu:x86-64-v9")
 
@@ -180,8 +183,25 @@ def prompts(test):
     test.check(done.returncode == 66, f"missing artifact: exit {done.returncode}")
 
 
+def usage(test):
+    """Help with an example everywhere; flags that mean nothing alone are refused."""
+    commands = ("run", "bench", "eval", "inspect", "verify", "tokenize", "materialize")
+    for tool, *command in [["ingotc"], ["ingot"], *(["ingot", name] for name in commands)]:
+        done = test.tool(tool, *command, "--help")
+        test.check(done.returncode == 0 and "\nExample:\n  ingot" in done.stdout,
+                   f"{tool} {command} --help: exit {done.returncode}, no example")
+    for flags in (["run", "x.ingot", "--logprobs", "2"], ["eval", "x.ingot", "--logprobs"],
+                  ["verify", "x.ingot", "--cpu", "x86-64-v3"]):
+        done = test.tool("ingot", *flags)
+        test.check(done.returncode == 64 and "requires --" in done.stderr,
+                   f"{flags}: exit {done.returncode}: {done.stderr.strip()}")
+    done = test.tool("ingot", "run", "x.ingot", "-p", "a", "-n", "0")
+    test.check(done.returncode == 64, f"no new tokens: exit {done.returncode}")
+
+
 def main():
     test = harness.Harness(sys.argv[1])
+    usage(test)
     cases = Cases(test)
     cases.checkpoints()
     cases.offsets()
