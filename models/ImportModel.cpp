@@ -6,6 +6,7 @@
 #include "models/Registry.h"
 #include "models/WeightCheck.h"
 #include "runtime/base/Format.h"
+#include "runtime/base/MappedFile.h"
 
 #include "mlir/IR/Verifier.h"
 
@@ -15,11 +16,6 @@
 
 namespace ingot {
 namespace {
-
-bool isFile(const std::string &path) {
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(path, ignored);
-}
 
 /// Element type of weights that a config without checkpoint describes.
 Result<WeightType> configWeightType(const HfConfig &config) {

@@ -1,6 +1,7 @@
 #include "models/ProgramFile.h"
 
 #include "ir/IngotDialect.h"
+#include "models/import/Json.h"
 #include "runtime/base/Format.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -9,6 +10,7 @@
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <algorithm>
 #include <set>
 
 using namespace mlir;
@@ -17,6 +19,8 @@ namespace ingot {
 namespace {
 
 constexpr const char *kInfoName = "ingot.model";
+constexpr uint64_t kMaxProgramBytes = 256'000'000;
+constexpr int kMaxNesting = 256; ///< brackets; the parser descends into each with its own stack
 
 Status invalid(const std::string &path, const std::string &what) {
   return Status(ErrorClass::Data, "program-invalid", path + ": " + what);
@@ -28,6 +32,38 @@ std::string diagnosticText(Diagnostic &diagnostic) {
   if (auto place = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
     stream << "line " << place.getLine() << " column " << place.getColumn() << ": ";
   stream << diagnostic;
+  return text;
+}
+
+/// The deepest nesting of brackets outside texts and comments.
+int nestingOf(std::string_view text) {
+  int depth = 0, deepest = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i)
+        i += text[i] == '\\';
+    } else if (text.substr(i, 2) == "//") {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (text.substr(i, 2) == "->") {
+      ++i;
+    } else if (c == '(' || c == '[' || c == '{' || c == '<') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ')' || c == ']' || c == '}' || c == '>') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+/// The program's text, safe to give to the parser.
+Result<std::string> readProgram(const std::string &path) {
+  INGOT_ASSIGN(std::string text, readTextFile(path, kMaxProgramBytes));
+  if (text.starts_with("ML\xefR"))
+    return invalid(path, "is MLIR bytecode; give the program as text");
+  if (const int depth = nestingOf(text); depth > kMaxNesting)
+    return invalid(path,
+                   format("brackets are nested %d deep, at most %d are read", depth, kMaxNesting));
   return text;
 }
 
@@ -57,6 +93,7 @@ int64_t widthOfEmbedding(func::FuncOp entry) {
 } // namespace
 
 Result<OwningOpRef<ModuleOp>> parseProgram(const std::string &path, MLIRContext &context) {
+  INGOT_ASSIGN(const std::string text, readProgram(path));
   context.loadDialect<IngotDialect, func::FuncDialect>();
   std::string first;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
@@ -64,7 +101,7 @@ Result<OwningOpRef<ModuleOp>> parseProgram(const std::string &path, MLIRContext 
       first = diagnosticText(diagnostic);
     return success();
   });
-  auto module = parseSourceFile<ModuleOp>(path, ParserConfig(&context));
+  auto module = parseSourceString<ModuleOp>(text, ParserConfig(&context), path);
   if (!module)
     return invalid(path, first.empty() ? "cannot be read" : first);
   return module;

@@ -3,9 +3,9 @@
 #include "models/import/Json.h"
 #include "runtime/base/Format.h"
 #include "runtime/base/Hash.h"
+#include "runtime/base/MappedFile.h"
 
 #include <algorithm>
-#include <filesystem>
 
 namespace ingot {
 namespace {
@@ -16,11 +16,6 @@ constexpr const char *kDescribingFiles[] = {"config.json", "generation_config.js
                                             "chat_template.jinja"};
 constexpr const char *kLicenceNames[] = {"LICENSE",     "LICENSE.txt", "LICENSE.md", "LICENCE",
                                          "LICENCE.txt", "COPYING",     "NOTICE"};
-
-bool isFile(const std::string &path) {
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(path, ignored);
-}
 
 std::string hashText(std::span<const uint8_t> bytes) {
   return format("xxh3:%016llx", static_cast<unsigned long long>(hash64(bytes)));

@@ -3,6 +3,7 @@
 #include "models/import/Json.h"
 #include "models/import/SafetensorsHeader.h"
 #include "runtime/base/Format.h"
+#include "runtime/base/MappedFile.h"
 
 #include <nlohmann/json.hpp>
 
@@ -15,11 +16,6 @@ namespace {
 constexpr const char *kSingleName = "model.safetensors";
 constexpr const char *kIndexName = "model.safetensors.index.json";
 constexpr uint64_t kMaxIndexBytes = 100'000'000;
-
-bool isFile(const std::string &path) {
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(path, ignored);
-}
 
 std::optional<WeightType> weightType(const std::string &type) {
   if (type == "F32")

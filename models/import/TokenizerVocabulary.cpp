@@ -176,6 +176,8 @@ Result<AddedEntry> readAddedEntry(const Json &entry, uint32_t id, const std::str
 }
 
 Status readAdded(const Json &list, const Json &extra, std::map<uint32_t, AddedEntry> &added) {
+  if (!list.is_null() && !list.is_array())
+    return malformedField("tokenizer.json: added_tokens", "a list");
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string where = format("tokenizer.json: added_tokens[%zu]", i);
     INGOT_ASSIGN(const uint32_t id, idField(list[i], "id", where));

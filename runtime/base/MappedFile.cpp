@@ -12,6 +12,11 @@
 
 namespace ingot {
 
+bool isFile(const std::string &path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
 Result<MappedFile> MappedFile::open(const std::string &path) {
   MappedFile file;
   file.descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

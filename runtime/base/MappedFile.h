@@ -9,6 +9,9 @@
 
 namespace ingot {
 
+/// True for a regular file, or a link to one.
+bool isFile(const std::string &path);
+
 class MappedFile {
 public:
   /// Maps `path`; an empty file gives an empty span. Directories, pipes and devices are refused.

@@ -213,10 +213,14 @@ inline ActGroupMeta quantizeActGroupF32(const float *x, int8_t *q) {
   return {static_cast<int32_t>(bitsOf(scale)), -8 * sum};
 }
 
-/// f32(dot) * 2^(e + bias) by an integer add on the exponent field; +0 stays a harmless tiny
-/// number: callers add `exponent` to the bits exactly as the kernels do.
+/// Bits of 1.5 * 2^23: integers of less than 2^22 added to these bits are added to the value.
+inline constexpr int32_t kIntegerBits = 0x4b400000;
+
+/// dot * 2^(e + bias), exact, for |dot| < 2^22: the dot product is counted in the mantissa of a
+/// float of that unit, as the kernels do.
 inline float scaleByExponent(int32_t dot, int32_t exponent) {
-  return floatOf(bitsOf(static_cast<float>(dot)) + static_cast<uint32_t>(exponent));
+  const uint32_t start = static_cast<uint32_t>(kIntegerBits) + static_cast<uint32_t>(exponent);
+  return floatOf(start + static_cast<uint32_t>(dot)) - floatOf(start);
 }
 
 // ---- rotary embedding ---------------------------------------------------------------------------
