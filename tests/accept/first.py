@@ -128,9 +128,9 @@ def builds(acceptance, table):
 
 def fuzz(acceptance, table):
     """Mutants of manifests under sanitizers."""
-    program, count = acceptance.program("ingot-manifest-mutants"), 5000
+    program, count = acceptance.program("manifest_mutants"), 5000
     if not acceptance.quick:
-        program, count = build("asan", "ingot-manifest-mutants") / "ingot-manifest-mutants", 100000
+        program, count = build("asan", "manifest_mutants") / "manifest_mutants", 100000
     out = call(program, count, may_fail=True)
     reached = find(r"(\d+)  mutants reached", out)
     good = "ERROR: " not in out and "runtime error" not in out and int(reached) == count
@@ -175,11 +175,18 @@ def size(acceptance, table):
               all(name.startswith(allowed) for name in needed))
     if acceptance.quick:
         return table.skip("runtime-only with LLVM hidden", "--quick")
-    hide = (f"for p in {' '.join(LLVM_PLACES)}; do if [ -d $p ]; then mount -t tmpfs none $p; "
-            "elif [ -e $p ]; then mount --bind /dev/null $p; fi; done; "
-            "! ls /usr/lib/llvm-22/include >/dev/null 2>&1 && cmake --fresh --preset runtime-only && "
-            "cmake --build --preset runtime-only && ctest --preset runtime-only --output-on-failure || "
-            "ctest --test-dir .build/runtime-only --output-on-failure")
+    folder = ROOT / ".build/without-llvm"
+    hide = f"""set -e
+        for place in {' '.join(LLVM_PLACES)}; do
+          if [ -d $place ]; then mount -t tmpfs none $place
+          elif [ -e $place ]; then mount --bind /dev/null $place; fi
+        done
+        if [ -e /usr/lib/llvm-22/lib ] || llvm-config-22 --version 2>/dev/null; then
+          echo LLVM is still there; exit 1
+        fi
+        cmake --fresh --preset runtime-only -B {folder}
+        cmake --build {folder}
+        ctest --test-dir {folder} --output-on-failure"""
     unshare = ["unshare", "-m"] + (["-r"] if call("id", "-u").strip() != "0" else [])
     if "ok" not in call(*unshare, "sh", "-c", "mount -t tmpfs none /mnt && echo ok", may_fail=True):
         return table.skip("runtime-only with LLVM hidden", "no mount namespaces here")

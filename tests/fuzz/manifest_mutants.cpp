@@ -1,7 +1,7 @@
 // Mutants of manifests with all hashes recomputed: whatever the bytes say, opening them ends in a
 // Status or in an artifact that can be used. Run under sanitizers.
 //
-//   ingot-manifest-mutants COUNT [SEED]
+//   manifest_mutants COUNT [SEED]
 //
 // Prints how the mutants ended and fails when too few of them got past the decoder, because then
 // the semantic checks were not tried.
@@ -147,7 +147,7 @@ Status openMutant(const test::TempDir &dir, const Base &base, const std::vector<
 
 int main(int argc, char **argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: ingot-manifest-mutants COUNT [SEED]\n");
+    std::fprintf(stderr, "usage: manifest_mutants COUNT [SEED]\n");
     return 64;
   }
   const uint64_t count = std::strtoull(argv[1], nullptr, 10);
