@@ -29,7 +29,8 @@ uint64_t segmentAlign(SegmentKind kind, uint64_t bytes) {
 }
 
 struct ContainerWriter::State {
-  std::string path, temporary;
+  std::string path;
+  std::string temporary; ///< name of the file while it is written; empty where it has none
   int descriptor = -1;
   std::vector<uint8_t> buffer;
   uint64_t offset = 0; ///< bytes of the file so far, buffered ones included
@@ -44,8 +45,17 @@ struct ContainerWriter::State {
   Status flush();
   Status write(std::span<const uint8_t> bytes);
   Status writeZeros(uint64_t count);
+  bool openUnnamed();
+  Status openNamed();
+  Status name();
   Status install(const Header &header);
 };
+
+/// The directory of a path, such that names can be appended to it.
+static std::string directoryOf(const std::string &path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
+}
 
 ContainerWriter::State::~State() {
   if (descriptor >= 0)
@@ -105,19 +115,65 @@ Status ContainerWriter::State::writeZeros(uint64_t count) {
   return Status::ok();
 }
 
+/// A file without a name vanishes with the process, however that ends. Not every file system has
+/// them, and giving the name later takes /proc.
+bool ContainerWriter::State::openUnnamed() {
+  const std::string later = path + format(".part-%d-%d", INT32_MAX, INT32_MAX);
+  struct stat info;
+  if (::lstat(later.c_str(), &info) == 0 || errno != ENOENT)
+    return false; // the name may be too long
+  descriptor = ::open(directoryOf(path).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+  if (descriptor < 0)
+    return false;
+  if (::access(format("/proc/self/fd/%d", descriptor).c_str(), F_OK) == 0)
+    return true;
+  ::close(descriptor);
+  descriptor = -1;
+  return false;
+}
+
+/// rw-rw-rw- without the bits of the process's umask: mkstemp itself gives rw-------.
+static mode_t ordinaryMode() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0666 & ~mask;
+}
+
+Status ContainerWriter::State::openNamed() {
+  std::string pattern = path + ".part-XXXXXX";
+  descriptor = ::mkostemp(pattern.data(), O_CLOEXEC);
+  if (descriptor < 0)
+    return failed("create");
+  temporary = pattern;
+  return ::fchmod(descriptor, ordinaryMode()) == 0 ? Status::ok() : failed("create");
+}
+
+/// Gives a complete file without a name one of its own, from which it can be renamed.
+Status ContainerWriter::State::name() {
+  if (!temporary.empty())
+    return Status::ok();
+  const std::string source = format("/proc/self/fd/%d", descriptor);
+  const std::string target = path + format(".part-%d-%d", ::getpid(), descriptor);
+  ::unlink(target.c_str()); // of a process of this number that ended within these lines
+  if (::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), AT_SYMLINK_FOLLOW) != 0)
+    return failed("create");
+  temporary = target;
+  return Status::ok();
+}
+
 Status ContainerWriter::State::install(const Header &header) {
   const auto bytes = encodeHeader(header);
   if (::pwrite(descriptor, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
     return failed("write");
   if (::fsync(descriptor) != 0)
     return failed("write");
+  INGOT_TRY(name());
   if (::rename(temporary.c_str(), path.c_str()) != 0)
     return failed("create");
   temporary.clear();
   // The new name, too, survives a crash; a directory that cannot be synced is no error.
-  const size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  if (const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); fd >= 0) {
+  if (const int fd = ::open(directoryOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      fd >= 0) {
     ::fsync(fd);
     ::close(fd);
   }
@@ -128,13 +184,6 @@ ContainerWriter::ContainerWriter(std::unique_ptr<State> state) : state_(std::mov
 ContainerWriter::ContainerWriter(ContainerWriter &&) noexcept = default;
 ContainerWriter &ContainerWriter::operator=(ContainerWriter &&) noexcept = default;
 ContainerWriter::~ContainerWriter() = default;
-
-/// rw-rw-rw- without the bits of the process's umask: mkstemp itself gives rw-------.
-static mode_t ordinaryMode() {
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return 0666 & ~mask;
-}
 
 Result<ContainerWriter> ContainerWriter::create(const std::string &path) {
   struct stat info;
@@ -150,13 +199,8 @@ Result<ContainerWriter> ContainerWriter::create(const std::string &path) {
         format("output path \"%s\" is a device or pipe; give the name of a file", path.c_str()));
   auto state = std::make_unique<State>();
   state->path = path;
-  std::string name = path + ".part-XXXXXX";
-  state->descriptor = ::mkostemp(name.data(), O_CLOEXEC);
-  if (state->descriptor < 0)
-    return state->failed("create");
-  state->temporary = name;
-  if (::fchmod(state->descriptor, ordinaryMode()) != 0)
-    return state->failed("create");
+  if (!state->openUnnamed())
+    INGOT_TRY(state->openNamed());
   state->buffer.reserve(kBufferBytes);
   INGOT_TRY(state->writeZeros(kHeaderBytes));
   return ContainerWriter(std::move(state));

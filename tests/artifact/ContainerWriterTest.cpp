@@ -8,8 +8,10 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace ingot;
@@ -107,6 +109,25 @@ TEST_CASE("a full disk is reported with its numbers and leaves nothing behind") 
   CHECK(status.id() == "output-disk-full");
   CHECK(status.errorClass() == ErrorClass::Io);
   CHECK(status.message().find(dir.file("a")) != std::string::npos);
+  CHECK(dir.list().empty());
+}
+
+TEST_CASE("a process that ends while it writes leaves nothing behind") {
+  const TempDir dir;
+  const int probe = ::open(dir.path().c_str(), O_TMPFILE | O_RDWR, 0600);
+  if (probe < 0) {
+    WARN("skipped: this file system has no files without a name");
+    return;
+  }
+  ::close(probe);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Result<ContainerWriter> writer = ContainerWriter::create(dir.file("a"));
+    ::_exit(writer.isOk() ? 7 : 8); // no destructor runs
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 7);
   CHECK(dir.list().empty());
 }
 

@@ -93,8 +93,22 @@ TEST_CASE("a program that does not parse or verify is refused with line and reas
                                          "\"table\" : tensor<4x5xf32>")),
                   "program-invalid", {"line 8"}));
   mlir::MLIRContext context;
-  CHECK(failsWith(importModel(dir.file("gone.mlir"), {}, context).status(), "program-invalid",
+  CHECK(failsWith(importModel(dir.file("gone.mlir"), {}, context).status(), "file-missing",
                   {"gone.mlir"}));
+}
+
+TEST_CASE("a program that would exhaust the parser is refused unread") {
+  TempDir dir;
+  const std::string deep(100'000, '<');
+  CHECK(failsWith(statusOf(dir, "func.func @f(%a: tuple" + deep), "program-invalid",
+                  {"p.mlir", "100001 deep", "256"}));
+  CHECK(statusOf(dir, "// " + deep + "\n" + kProgram).isOk());
+  CHECK(statusOf(dir, replaced(kProgram, "\"Echo\"", "\"\\\"" + deep + "\"")).isOk());
+  CHECK(failsWith(statusOf(dir, "ML\xefR"), "program-invalid", {"bytecode"}));
+  std::filesystem::create_directory(dir.file("d.mlir"));
+  mlir::MLIRContext context;
+  CHECK(failsWith(importModel(dir.file("d.mlir"), {}, context).status(), "file-not-regular",
+                  {"d.mlir"}));
 }
 
 TEST_CASE("a program needs its entry and its attribute") {

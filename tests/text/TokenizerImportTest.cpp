@@ -117,6 +117,8 @@ TEST_CASE("damaged files name the place") {
                "tokenizer-malformed", "id 5 to two tokens");
   checkRefused(statusAfter("llama3", [](auto &j) { j["added_tokens"][1]["lstrip"] = 1; }),
                "tokenizer-malformed", "added_tokens[1].lstrip");
+  checkRefused(statusAfter("llama3", [](auto &j) { j["added_tokens"] = "many"; }),
+               "tokenizer-malformed", "added_tokens");
   checkRefused(statusAfter("llama3", [](auto &j) { j["added_tokens"][1].erase("id"); }),
                "tokenizer-malformed", "added_tokens[1].id");
   checkRefused(
