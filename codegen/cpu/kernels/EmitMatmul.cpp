@@ -65,11 +65,16 @@ private:
   int64_t panelsPerGroup() const { return shape_.widened ? 1 : kPanelsPerGroup; }
   int64_t panelSumBytes() const { return rowsPerBlock() * kSumBytes; }
 
-  /// Behind the sums: a chunk of unpacked weights, or widened rows.
+  /// Behind the sums: a chunk of unpacked weights and prepared scales, or widened rows.
   int64_t workspaceBytes() const {
     if (shape_.isQuantized())
-      return kIntChunkBlocks * kIntChunkBlockBytes;
+      return kUnpackedBytes + (shape_.isPrepared() ? preparedBytes() : 0);
     return shape_.widened ? rowsPerBlock() * shape_.rowBytes : 0;
+  }
+  static constexpr int64_t kUnpackedBytes = kIntChunkBlocks * kIntChunkBlockBytes;
+  /// Of a chunk for all rows of a block, or of whole rows where rows are few.
+  int64_t preparedBytes() const {
+    return std::max(rowsPerBlock() * kChunkScaleBytes, kChunkRows * shape_.metaBytes);
   }
 
   int64_t inputStride() const {
@@ -94,6 +99,10 @@ private:
             definePackedTile(b_, shape_, name + "_packed" + std::to_string(rows), rows));
     if (shape_.isQuantized())
       unpack_ = defineUnpack(b_, shape_, name + "_unpack");
+    if (shape_.isPrepared()) {
+      prepareChunk_ = definePrepare(b_, shape_, name + "_scales", kChunkScaleBytes);
+      prepareRows_ = definePrepare(b_, shape_, name + "_row_scales", shape_.metaBytes);
+    }
     if (shape_.widened)
       widen_ = defineWiden(b_, shape_, name + "_widen", inputStride());
     finish_ = defineFinish(name + "_finish");
@@ -137,7 +146,12 @@ private:
   }
 
   /// Few rows: each panel in one go.
-  Vals panelByPanel(const Rows &rows, Val weights) {
+  Vals panelByPanel(Rows rows, Val weights) {
+    if (shape_.isPrepared()) {
+      const Val prepared = workspace_ + kUnpackedBytes;
+      b_.call(prepareRows_, {rows.meta, prepared, rows.count, b_.i64(shape_.blocks)});
+      rows.meta = prepared;
+    }
     b_.loop(begin_, end_, 1, [&](Val panel) {
       const Val bytes = weights + panel * shape_.panelBytes;
       if (shape_.isQuantized())
@@ -155,7 +169,8 @@ private:
       const Val panels = b_.binary(Binary::MinS, end_ - first, b_.i64(panelsPerGroup()));
       clearSums(panels * panelSumBytes());
       const Val group = weights + first * shape_.panelBytes;
-      b_.loop(b_.i64(0), b_.i64(chunkCount()), 1, [&](Val chunk) {
+      b_.loop(b_.i64(0), b_.i64(chunkCount()), 1, [&](Val number) {
+        const Chunk chunk = beginChunk(rows, number);
         b_.loop(b_.i64(0), panels, 1,
                 [&](Val panel) { multiplyChunk(rows, group, first, panel, panels, chunk); });
       });
@@ -196,28 +211,44 @@ private:
     return shape_.panelBytes / shape_.blocks / 64 * 64 * chunkBlocks();
   }
 
-  /// Chunk `chunk` of panel `panel` of the `panels` in the group that starts with panel `first`.
-  void multiplyChunk(const Rows &rows, Val group, Val first, Val panel, Val panels, Val chunk) {
-    const Val bytes = group + panel * shape_.panelBytes;
-    const Val firstBlock = chunk * chunkBlocks();
+  /// A chunk of K: its number, first block, blocks, and where its activations and their scales
+  /// begin.
+  struct Chunk {
+    Val number, first, blocks, activations, meta;
+    int64_t metaBytes;
+  };
+
+  Chunk beginChunk(const Rows &rows, Val number) {
+    const Val first = number * chunkBlocks();
     const Val blocks =
-        b_.binary(Binary::MinS, b_.i64(shape_.blocks) - firstBlock, b_.i64(chunkBlocks()));
-    const Val weights = shape_.isQuantized() ? workspace_ : bytes + firstBlock * kBf16BlockBytes;
+        b_.binary(Binary::MinS, b_.i64(shape_.blocks) - first, b_.i64(chunkBlocks()));
+    const Val activations = rows.activations + first * shape_.activationBlockBytes();
+    const Val meta = shape_.isQuantized() ? rows.meta + first * 8 : rows.meta;
+    if (!shape_.isPrepared())
+      return {number, first, blocks, activations, meta, shape_.metaBytes};
+    const Val prepared = workspace_ + kUnpackedBytes;
+    b_.call(prepareChunk_, {meta, prepared, rows.count, blocks});
+    return {number, first, blocks, activations, prepared, kChunkScaleBytes};
+  }
+
+  /// `chunk` of panel `panel` of the `panels` in the group that starts with panel `first`.
+  void multiplyChunk(const Rows &rows, Val group, Val first, Val panel, Val panels,
+                     const Chunk &chunk) {
+    const Val bytes = group + panel * shape_.panelBytes;
+    const Val weights = shape_.isQuantized() ? workspace_ : bytes + chunk.first * kBf16BlockBytes;
     if (shape_.isQuantized())
-      b_.call(unpack_, {bytes, firstBlock, blocks, workspace_});
+      b_.call(unpack_, {bytes, chunk.first, chunk.blocks, workspace_});
     const Val isLastPanel = b_.compare(Compare::Eq, panel, panels - 1);
-    const Val chunkAt = chunk * packedChunkBytes();
+    const Val chunkAt = chunk.number * packedChunkBytes();
     const Val next = b_.select(isLastPanel, group + (chunkAt + packedChunkBytes()),
                                bytes + (chunkAt + shape_.panelBytes));
     const Val sums = sums_ + panel * panelSumBytes();
-    const Val isLast = b_.compare(Compare::Eq, chunk, b_.i64(chunkCount() - 1));
+    const Val isLast = b_.compare(Compare::Eq, chunk.number, b_.i64(chunkCount() - 1));
     tiles(rows, chunkTiles_, [&](Val row, Val height, Val tile, Val count) -> Vals {
       prefetchWeights(next, tile, count);
       b_.ifThen(isLast, [&] { prefetchOutput(rows.first + row, height, first + panel); });
-      return {
-          weights,
-          rows.activations + (row * shape_.rowBytes + firstBlock * shape_.activationBlockBytes()),
-          rows.meta + (row * shape_.metaBytes + firstBlock * 8), sums + row * kSumBytes, blocks};
+      return {weights, chunk.activations + row * shape_.rowBytes,
+              chunk.meta + row * chunk.metaBytes, sums + row * kSumBytes, chunk.blocks};
     });
   }
 
@@ -264,7 +295,7 @@ private:
   const ProgramValue &input_, &weight_;
   MatmulShape shape_;
   TileSet packedTiles_, chunkTiles_;
-  Function unpack_, widen_, finish_;
+  Function unpack_, prepareChunk_, prepareRows_, widen_, finish_;
   Val args_, begin_, end_;
   Val sums_;      ///< [panel of a group][rows of a block][32] float32
   Val workspace_; ///< see workspaceBytes

@@ -1,6 +1,7 @@
 #include "codegen/cpu/kernels/MatmulTile.h"
 
 #include "codegen/cpu/Primitives.h"
+#include "runtime/base/Numerics.h"
 
 #include <vector>
 
@@ -10,6 +11,10 @@ namespace {
 
 constexpr int64_t kGroupScaleBytes = 64; ///< 32 f16
 constexpr int64_t kPrefetchBlocks = 4;
+constexpr int64_t kCorrectionAt = 4; ///< in ActGroupMeta
+constexpr int64_t kUnitAt = 4;       ///< in prepared scales
+/// The correction undoes the offset 8 of nibbles; bytes have the offset 128.
+constexpr int kByteCorrectionShift = 4;
 constexpr int64_t kPairBytes = 128; ///< bf16: 32 columns x 2 k
 
 int64_t packedBlockBytes(WeightFormat format) { return format == WeightFormat::Int4 ? 512 : 1024; }
@@ -77,8 +82,10 @@ struct ColumnPass {
 /// One block of 32 k for all rows of a tile, from nibbles or from bytes.
 class IntBlock {
 public:
-  IntBlock(KernelBuilder &builder, const MatmulShape &shape, const ColumnPass &pass, bool nibbles)
-      : b_(builder), shape_(shape), pass_(pass), nibbles_(nibbles) {}
+  /// `scaleBytes`: stride of the rows of activation scales.
+  IntBlock(KernelBuilder &builder, const MatmulShape &shape, const ColumnPass &pass, bool nibbles,
+           int64_t scaleBytes)
+      : b_(builder), shape_(shape), pass_(pass), nibbles_(nibbles), scaleBytes_(scaleBytes) {}
 
   /// `weights`: the block; `scale(v)` gives the scales of register v.
   template <typename Scale>
@@ -104,9 +111,10 @@ public:
     for (int64_t v = 0; v < pass_.count; ++v)
       scales.push_back(scale(v));
     for (size_t r = 0; r < state.sums.size(); ++r) {
-      const Val exponent = b_.splat(b_.load(kI32, state.meta, r * shape_.metaBytes), pass_.lanes);
+      const int64_t at = r * scaleBytes_ + (shape_.isPrepared() ? kUnitAt : 0);
+      const Val unit = b_.splat(b_.load(kF32, state.meta, at), pass_.lanes);
       for (int64_t v = 0; v < pass_.count; ++v)
-        state.sums[r][v] = accumulate(state.sums[r][v], dots[r][v].finish(), scales[v], exponent);
+        state.sums[r][v] = accumulate(state.sums[r][v], dots[r][v].finish(), scales[v], unit);
     }
   }
 
@@ -118,10 +126,10 @@ private:
     const DotWeights range = bytes ? DotWeights::Bytes : DotWeights::Nibbles;
     Dots dots;
     for (size_t r = 0; r < state.sums.size(); ++r) {
-      // -8 * sum(a) undoes the offset 8 of nibbles; bytes have the offset 128.
-      Val start = b_.splat(b_.load(kI32, state.meta, r * shape_.metaBytes + 4), pass_.lanes);
-      if (bytes)
-        start = shl(start, 4);
+      const int64_t at = r * scaleBytes_ + (shape_.isPrepared() ? 0 : kCorrectionAt);
+      Val start = b_.splat(b_.load(kI32, state.meta, at), pass_.lanes);
+      if (bytes && !shape_.isPrepared())
+        start = shl(start, kByteCorrectionShift);
       dots.emplace_back(pass_.count, IntDot(b_, range, start));
     }
     return dots;
@@ -137,17 +145,17 @@ private:
     }
   }
 
-  Val accumulate(Val sum, Val dot, Val scale, Val exponent) {
-    const Val value = b_.convert(Convert::IntToFloat, dot, pass_.floats());
-    if (shape_.floatScale)
-      return b_.fma(value, scale * bitcast(exponent, pass_.floats()), sum);
-    return b_.fma(bitcast(bitcast(value, pass_.ints()) + exponent, pass_.floats()), scale, sum);
+  Val accumulate(Val sum, Val dot, Val scale, Val unit) {
+    if (!shape_.isPrepared())
+      return b_.fma(b_.convert(Convert::IntToFloat, dot, pass_.floats()), scale * unit, sum);
+    return b_.fma(b_.binary(Binary::Sub, bitcast(dot, pass_.floats()), unit), scale, sum);
   }
 
   KernelBuilder &b_;
   const MatmulShape &shape_;
   const ColumnPass &pass_;
   bool nibbles_;
+  int64_t scaleBytes_;
 };
 
 void advance(TileState &state, int64_t weightBytes) {
@@ -162,7 +170,7 @@ TileState packedBlocks(KernelBuilder &b, const MatmulShape &shape, const ColumnP
                        Val count, const TileState &start, const Vals &hoisted) {
   const int64_t scaleBytes = hoisted.empty() ? kGroupScaleBytes : 0;
   const int64_t stride = packedBlockBytes(shape.format) + scaleBytes;
-  IntBlock block(b, shape, pass, shape.format == WeightFormat::Int4);
+  IntBlock block(b, shape, pass, shape.format == WeightFormat::Int4, shape.metaBytes);
   return repeat(b, count, start, [&](TileState &state) {
     if (pass.first == 0) // later passes find the panel in the caches
       for (int64_t line = 0; line < stride; line += 64)
@@ -195,7 +203,8 @@ TileState packedGroups(KernelBuilder &b, const MatmulShape &shape, const ColumnP
 
 TileState intChunk(KernelBuilder &b, const MatmulShape &shape, const ColumnPass &pass, Val count,
                    const TileState &start) {
-  IntBlock block(b, shape, pass, false);
+  const int64_t scaleBytes = shape.isPrepared() ? kChunkScaleBytes : shape.metaBytes;
+  IntBlock block(b, shape, pass, false, scaleBytes);
   return repeat(b, count, start, [&](TileState &state) {
     const Val weights = state.weights;
     block.emit(state, weights,
@@ -337,6 +346,29 @@ Function defineUnpack(KernelBuilder &b, const MatmulShape &shape, std::string_vi
       }
       for (int v = 0; v < 2; ++v)
         b.store(loadF16(b, group, v * 32), to, 1024 + v * 64);
+    });
+    return {};
+  });
+}
+
+Function definePrepare(KernelBuilder &b, const MatmulShape &shape, std::string_view name,
+                       int64_t toStride) {
+  std::vector<int64_t> even(16), odd(16);
+  std::vector<int32_t> onEven(16);
+  for (int lane = 0; lane < 16; ++lane)
+    even[lane] = lane & ~1, odd[lane] = lane | 1, onEven[lane] = lane % 2 ? 0 : -1;
+  return b.function(name, {kPtr, kPtr, kI64, kI64}, {}, [&](const Vals &a) -> Vals {
+    const Val isStart = b.vectorConstant(onEven);
+    b.loop(b.i64(0), a[2], 1, [&](Val row) {
+      const Val from = a[0] + row * shape.metaBytes, to = a[1] + row * toStride;
+      b.loop(b.i64(0), a[3] * 8, 64, [&](Val at) { // rows of meta are whole cache lines
+        const Val meta = b.load(kI32x16, from + at);
+        Val correction = b.shuffle(meta, meta, odd) & isStart;
+        if (shape.format == WeightFormat::Int8)
+          correction = shl(correction, kByteCorrectionShift);
+        const Val unit = b.shuffle(meta, meta, even) + numerics::kIntegerBits;
+        b.store(unit + correction, to + at);
+      });
     });
     return {};
   });

@@ -27,6 +27,8 @@ struct MatmulShape {
   uint32_t lanes;         ///< columns per register: 16 or 8
 
   bool isQuantized() const { return format != WeightFormat::Bf16; }
+  /// Activation scales are powers of two: tiles read scales prepared by definePrepare.
+  bool isPrepared() const { return isQuantized() && !floatScale; }
   /// Bytes of 32 k of one activation row.
   int64_t activationBlockBytes() const { return isQuantized() ? 32 : widened ? 128 : 64; }
   /// Registers of columns that one pass over K computes for a tile of `rows` rows. Fewer than all
@@ -44,11 +46,23 @@ inline constexpr int64_t kBf16ChunkBlocks = 8, kBf16BlockBytes = 2048;
 /// Bytes of the sums of one row: 32 float32.
 inline constexpr int64_t kSumBytes = 128;
 
-/// void (weights, activations, meta, sums, blocks): adds `blocks` blocks of a chunk to the sums in
-/// memory.
+/// Stride of the prepared scales of a chunk: 8 bytes per row and block.
+inline constexpr int64_t kChunkScaleBytes = kIntChunkBlocks * 8;
+
+/// Of activation scales as tiles read them, by rows: {start, unit} int32 per block if prepared,
+/// else ActGroupMeta. A dot product starts at `start`, counts in the mantissa of a float, and has
+/// the float `unit` taken off at the end (numerics::scaleByExponent): one subtraction instead of a
+/// conversion and an addition.
+///   void (ActGroupMeta rows, prepared rows, rows, blocks); strides metaBytes and `toStride`
+Function definePrepare(KernelBuilder &builder, const MatmulShape &shape, std::string_view name,
+                       int64_t toStride);
+
+/// void (weights, activations, scales, sums, blocks): adds `blocks` blocks of a chunk to the sums
+/// in memory.
 Function defineChunkTile(KernelBuilder &builder, const MatmulShape &shape, std::string_view name,
                          int64_t rows);
-/// void (weights, activations, meta, sums): sums over the whole packed int panel.
+/// void (weights, activations, scales, sums): sums over the whole packed int panel. Prepared scales
+/// have the stride metaBytes.
 Function definePackedTile(KernelBuilder &builder, const MatmulShape &shape, std::string_view name,
                           int64_t rows);
 /// void (panel, first block, blocks, chunk): a chunk of an int panel.
