@@ -47,7 +47,6 @@ public:
     uint64_t calls = 0;
   };
   const std::map<const Program *, std::vector<CommandTime>> &commandTimes() const { return times_; }
-  void clearCommandTimes() { times_.clear(); }
 
 private:
   CpuDevice() = default;

@@ -9,7 +9,6 @@
 namespace ingot {
 
 Result<std::unique_ptr<Memory>> NullDevice::allocate(uint64_t bytes) {
-  allocated_ += bytes;
   return HostMemory::allocate(bytes);
 }
 
@@ -17,7 +16,6 @@ Ticket NullDevice::launch(const Program &program, const artifact::SymbolValues &
   outcome_ = Status::ok();
   for (const Command &command : program.commands) {
     const uint64_t items = artifact::evaluate(*command.items, symbols).value_or(0);
-    ++commandsRun_;
     if (!hook_ || !outcome_.isOk())
       continue;
     const int32_t code =

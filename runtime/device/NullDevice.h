@@ -19,13 +19,11 @@ public:
   Status wait(Ticket ticket) override;
   void forEach(uint32_t items, const std::function<void(uint32_t)> &fn) override;
 
-  uint64_t launches() const { return launched_; }        ///< steps so far
-  uint64_t commandsRun() const { return commandsRun_; }  ///< commands so far
-  uint64_t bytesAllocated() const { return allocated_; } ///< sum over allocate()
+  uint64_t launches() const { return launched_; } ///< steps so far
 
 private:
   Hook hook_;
-  uint64_t launched_ = 0, commandsRun_ = 0, allocated_ = 0;
+  uint64_t launched_ = 0;
   Status outcome_;
 };
 

@@ -154,8 +154,6 @@ const Executor::BoundSchedule *Executor::choose(uint32_t tokens, StepOutput outp
   return nullptr;
 }
 
-bool Executor::offersArgmax() const { return choose(1, StepOutput::Argmax) != nullptr; }
-
 Result<LaunchedStep> Executor::launch(const Batch &batch, bool needsLogits) {
   const BoundSchedule *bound = nullptr;
   if (!needsLogits)
@@ -205,12 +203,5 @@ uint32_t Executor::argmax(uint32_t row) const {
 }
 
 uint64_t Executor::kvBlockBytes() const { return manifest_.plan.kvGroups[0].blockBytes; }
-
-uint64_t Executor::deviceBytes() const {
-  uint64_t bytes = arena_->bytes() + kv_->bytes();
-  for (const auto &buffer : io_)
-    bytes += buffer ? buffer->bytes() : 0;
-  return bytes;
-}
 
 } // namespace ingot

@@ -31,7 +31,6 @@ public:
 
   /// Tokens that one step may have under the schedules in use.
   uint32_t maxStepTokens() const { return maxStepTokens_; }
-  bool offersArgmax() const;
 
   /// Fills the tables the kernels read and launches the first schedule that holds the batch. A step
   /// that needs logits gets them; others get the argmax where the plan offers it.
@@ -47,8 +46,6 @@ public:
   /// The block pool's bytes: block b begins at b * kvBlockBytes().
   std::span<uint8_t> kvPool() { return {kv_->data(), kv_->bytes()}; }
   uint64_t kvBlockBytes() const;
-  /// Bytes of arena, io buffers and KV pool.
-  uint64_t deviceBytes() const;
 
 private:
   struct BoundSchedule {

@@ -16,13 +16,6 @@ Batch::Batch(const SchedulerLimits &limits, uint32_t maxContext)
   blockTable_.reserve(size_t(limits.maxSequences) * tablePitch_);
 }
 
-uint64_t Batch::tableBytes(const SchedulerLimits &limits, uint32_t maxContext) {
-  const uint64_t perToken = 5 + 3 + 2;
-  const uint64_t entries = perToken * limits.maxBatchTokens + limits.maxReturnedRows +
-                           limits.maxSequences * blocksForTokens(maxContext, limits.blockTokens);
-  return entries * sizeof(uint32_t) + limits.maxReturnedRows * sizeof(ReturnedRow);
-}
-
 void Batch::assemble(const StepPlan &plan) {
   for (auto *table : {&tokenIds_, &tokenSequence_, &kvPositions_, &visibleBegin_, &visibleEnd_,
                       &ropePositions_, &returnRows_, &attentionTable_, &blockTable_})

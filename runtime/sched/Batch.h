@@ -31,9 +31,6 @@ public:
   uint32_t tokens() const { return static_cast<uint32_t>(tokenIds_.size()); }
   uint32_t sequences() const { return sequences_; }
 
-  /// Host bytes of the tables at these limits.
-  static uint64_t tableBytes(const SchedulerLimits &limits, uint32_t maxContext);
-
 private:
   void appendChunk(const ScheduledChunk &chunk);
 
