@@ -67,11 +67,18 @@ def pairing(files):
     names = set(files)
     for path in files:
         name = pathlib.PurePath(path)
-        if path.startswith("passes/fusion/Fuse") and name.suffix == ".cpp":
+        if path.startswith(("passes/fusion/", "passes/quant/")) and name.suffix == ".cpp":
             kebab = re.sub(r"(?<!^)(?=[A-Z])", "-", name.stem).lower()
-            for folder in ("tests/passes", "tests/numeric"):
-                if f"{folder}/{kebab}.mlir" not in names:
-                    yield f"{path}:1: needs {folder}/{kebab}.mlir"
+            if f"tests/numeric/{kebab}.mlir" not in names:
+                yield f"{path}:1: needs tests/numeric/{kebab}.mlir"
+        if path.startswith("codegen/cpu/kernels/Emit") and name.suffix == ".cpp":
+            test = f"tests/codegen/{name.stem[len('Emit'):].lower()}_test.cpp"
+            if test not in names:
+                yield f"{path}:1: needs {test}"
+        if path == "passes/Passes.td":
+            for flag in re.findall(r'Pass<"ingot-([a-z-]+)">', (ROOT / path).read_text()):
+                if f"tests/passes/{flag}.mlir" not in names:
+                    yield f"{path}:1: needs tests/passes/{flag}.mlir"
         if path.startswith("codegen/cuda/kernels/") and name.suffix == ".cuh":
             if f"tests/kernels/{name.stem}_test.cpp" not in names:
                 yield f"{path}:1: needs tests/kernels/{name.stem}_test.cpp"
