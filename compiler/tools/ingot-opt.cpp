@@ -1,9 +1,8 @@
 // ingot-opt: reads a program, runs passes, prints it; or runs it in the reference evaluator.
 //
-//   ingot-opt x.mlir --canonicalize                        passes and printing, as mlir-opt
-//   ingot-opt x.mlir --evaluate [--values]                 after the passes: run, check
-//   expectations ingot-opt x.mlir --compare-pipeline='...'              run before and after,
-//   compare
+//   ingot-opt x.mlir --canonicalize              passes and printing, as mlir-opt
+//   ingot-opt x.mlir --evaluate [--values]       after the passes: run, check expectations
+//   ingot-opt x.mlir --compare-pipeline='...'    run before and after, compare
 #include "ir/IngotDialect.h"
 #include "ir/reference/Harness.h"
 #ifdef INGOT_HAVE_MODELS
