@@ -11,6 +11,7 @@
 #include "passes/plan/BuildPlan.h"
 #include "passes/plan/LaunchStats.h"
 #include "passes/support/FusionReport.h"
+#include "runtime/artifact/ContainerWriter.h"
 #include "runtime/artifact/RandomWeights.h"
 #include "runtime/base/Format.h"
 #include "runtime/base/Hash.h"
@@ -326,6 +327,8 @@ Result<CompileReport> Compilation::run() {
       diagnostics_ += (diagnostics_.empty() ? "" : "; ") + diagnostic.str();
     return success();
   });
+  if (!options_.dryRun) // an output that cannot be written is found before the work
+    INGOT_TRY(ContainerWriter::create(options_.output).status());
   INGOT_TRY(timed("import", &Compilation::importStage));
   INGOT_TRY(timed("passes", &Compilation::passStages));
   INGOT_TRY(timed("plan", &Compilation::planStage));

@@ -3,6 +3,9 @@
 #include "models/Rope.h"
 #include "runtime/base/Format.h"
 
+#include <algorithm>
+#include <cctype>
+
 namespace ingot {
 namespace {
 
@@ -13,6 +16,7 @@ constexpr int64_t kMaxLayers = 4096;
 constexpr int64_t kMaxHeads = 4096;
 constexpr int64_t kMaxHeadDim = 4096;
 constexpr int64_t kMaxContext = int64_t(1) << 30;
+constexpr size_t kMaxTypeName = 64; ///< bytes of model_type
 constexpr NumberRange kEps{1e-30, 1};
 
 long long show(int64_t value) { return value; }
@@ -50,6 +54,20 @@ Status readHeads(const HfConfig &config, std::optional<int64_t> defaultDim, Deco
   return Status::ok();
 }
 
+/// The model's name begins with it, so it goes to terminals and into file listings.
+Result<std::string> readModelType(const HfConfig &config) {
+  INGOT_ASSIGN(const std::string type, config.text("model_type", "decoder"));
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_' || c == '.';
+  };
+  if (type.empty() || type.size() > kMaxTypeName || !std::all_of(type.begin(), type.end(), plain))
+    return config.refuse("config-range", "model_type",
+                         format("a name of %zu bytes; allowed: 1 to %zu letters, digits, '-', '_' "
+                                "and '.'",
+                                type.size(), kMaxTypeName));
+  return type;
+}
+
 } // namespace
 
 Result<DecoderSpec> readDecoderConfig(const HfConfig &config, const DecoderDefaults &defaults) {
@@ -60,7 +78,7 @@ Result<DecoderSpec> readDecoderConfig(const HfConfig &config, const DecoderDefau
   if (activation != "silu" && activation != "swish")
     return config.refuse("config-activation", "hidden_act",
                          "\"" + activation + "\" is not supported here; supported: silu");
-  INGOT_ASSIGN(spec.modelType, config.text("model_type", "decoder"));
+  INGOT_ASSIGN(spec.modelType, readModelType(config));
   INGOT_ASSIGN(spec.normEps, config.number("rms_norm_eps", kEps, 1e-6));
   INGOT_ASSIGN(spec.tiedHead, config.boolean("tie_word_embeddings", false));
   INGOT_ASSIGN(spec.attentionBias, config.boolean("attention_bias", false));

@@ -31,7 +31,7 @@ Result<GenerationConfig> readGeneration(const std::string &directory, const HfCo
                                         int64_t vocab) {
   GenerationConfig generation, ids;
   const std::string path = directory + "/generation_config.json";
-  if (isFile(path)) {
+  if (isThere(path)) {
     INGOT_ASSIGN(const HfConfig file, HfConfig::load(path));
     INGOT_ASSIGN(generation, readGenerationConfig(file, vocab));
   }
@@ -51,7 +51,7 @@ Result<GenerationConfig> readGeneration(const std::string &directory, const HfCo
 Result<std::optional<ImportedTokenizer>> readTokenizer(const std::string &directory,
                                                        int64_t vocab) {
   const std::string path = directory + "/tokenizer.json";
-  if (!isFile(path))
+  if (!isThere(path))
     return std::optional<ImportedTokenizer>();
   INGOT_ASSIGN(ImportedTokenizer tokenizer, importTokenizer(directory));
   if (tokenizer.data.vocabSize() > vocab)

@@ -3,6 +3,7 @@
 #include "compiler/Pipeline.h"
 #include "runtime/base/Suggest.h"
 #include "runtime/base/Version.h"
+#include "runtime/base/WholeNumber.h"
 
 #include <CLI/CLI.hpp>
 
@@ -65,9 +66,9 @@ void addInputFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
                  "Targets, comma separated: cpu (all levels) or cpu:LEVEL (x86-64-v3, "
                  "x86-64-v4-vnni, x86-64-v4-vnni-bf16)")
       ->capture_default_str();
-  raw.random =
-      app.add_option("--random-weights", raw.seed,
-                     "Random weights from this seed; the directory needs only config.json");
+  raw.random = app.add_option("--random-weights", raw.seed,
+                              "Random weights from this seed; the directory needs only config.json")
+                   ->check(checkWholeNumber);
   app.add_flag("--dry-run", options.dryRun,
                "Compile everything, write nothing, report sizes and memory");
 }
@@ -126,7 +127,8 @@ void addCompilerFlags(CLI::App &app, CompileOptions &options, RawFlags &raw, boo
   app.add_flag_callback(
       "--no-known-answers", [&options] { options.knownAnswers = false; },
       "Leave out the vectors that ingot verify --run compares");
-  app.add_option("--threads", options.threads, "Threads of the compiler; default all");
+  app.add_option("--threads", options.threads, "Threads of the compiler; default all")
+      ->check(CLI::Range(0, 1024, "0..1024"));
   app.add_flag("--json", json, "Report as JSON on stdout");
 }
 

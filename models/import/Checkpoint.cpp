@@ -93,12 +93,12 @@ bool Checkpoint::existsIn(const std::string &directory) {
 
 Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::string &directory) {
   auto checkpoint = std::make_unique<Checkpoint>();
-  if (isFile(directory + "/" + kSingleName)) {
+  if (isThere(directory + "/" + kSingleName)) {
     INGOT_TRY(checkpoint->addFile(directory, kSingleName));
     return checkpoint;
   }
   const std::string indexPath = directory + "/" + kIndexName;
-  if (!isFile(indexPath))
+  if (!isThere(indexPath))
     return Status(ErrorClass::NoInput, "checkpoint-missing",
                   format("%s: holds neither %s nor %s; convert the checkpoint to safetensors, or "
                          "ask for random weights",

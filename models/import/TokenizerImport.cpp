@@ -2,10 +2,10 @@
 
 #include "models/import/TokenizerVocabulary.h"
 #include "runtime/base/Format.h"
+#include "runtime/base/MappedFile.h"
 #include "runtime/text/TokenizerFormat.h"
 
 #include <algorithm>
-#include <filesystem>
 
 namespace ingot {
 
@@ -15,8 +15,7 @@ constexpr uint64_t kMaxFileBytes = 256u << 20;
 
 /// The file's text; empty when it is absent.
 Result<std::string> readOptional(const std::string &path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error))
+  if (!isThere(path))
     return std::string();
   return readTextFile(path, kMaxFileBytes);
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -185,6 +186,16 @@ ContainerWriter::ContainerWriter(ContainerWriter &&) noexcept = default;
 ContainerWriter &ContainerWriter::operator=(ContainerWriter &&) noexcept = default;
 ContainerWriter::~ContainerWriter() = default;
 
+/// Only artifacts and empty files are replaced: a slip such as `-o config.json` costs nothing.
+static bool mayReplace(const std::string &path) {
+  std::array<uint8_t, kMagic.size()> start = {};
+  std::FILE *file = std::fopen(path.c_str(), "rb");
+  const size_t count = file ? std::fread(start.data(), 1, start.size(), file) : 1;
+  if (file)
+    std::fclose(file);
+  return count == 0 || start == kMagic;
+}
+
 Result<ContainerWriter> ContainerWriter::create(const std::string &path) {
   struct stat info;
   const bool exists = ::stat(path.c_str(), &info) == 0;
@@ -197,6 +208,11 @@ Result<ContainerWriter> ContainerWriter::create(const std::string &path) {
     return Status(
         ErrorClass::CantCreate, "output-not-regular",
         format("output path \"%s\" is a device or pipe; give the name of a file", path.c_str()));
+  if (exists && !mayReplace(path))
+    return Status(ErrorClass::CantCreate, "output-not-artifact",
+                  format("output path \"%s\" is a file of %llu bytes that is no artifact and would "
+                         "be lost; give another name, or remove it",
+                         path.c_str(), static_cast<unsigned long long>(info.st_size)));
   auto state = std::make_unique<State>();
   state->path = path;
   if (!state->openUnnamed())

@@ -23,7 +23,8 @@ uint64_t segmentAlign(artifact::SegmentKind kind, uint64_t bytes);
 
 class ContainerWriter {
 public:
-  /// Creates the temporary file. Ids "output-directory", "output-not-regular",
+  /// Opens a temporary file, without a name where the file system can. Replaces only artifacts and
+  /// empty files. Ids "output-directory", "output-not-regular", "output-not-artifact",
   /// "output-permission", "output-disk-full", "output-create".
   static Result<ContainerWriter> create(const std::string &path);
 

@@ -11,6 +11,8 @@ namespace ingot {
 
 /// True for a regular file, or a link to one.
 bool isFile(const std::string &path);
+/// True when the name is taken by anything, such as a directory or a link to nothing.
+bool isThere(const std::string &path);
 
 class MappedFile {
 public:

@@ -2,6 +2,7 @@
 
 #include "runtime/base/Format.h"
 #include "runtime/base/JsonWriter.h"
+#include "runtime/base/WholeNumber.h"
 #include "runtime/tools/LivePanel.h"
 #include "runtime/tools/PromptText.h"
 #include "runtime/tools/ToolSupport.h"
@@ -245,7 +246,8 @@ void declareSampling(CLI::App &app, RunOptions &options) {
   options.minP = app.add_option("--min-p", options.sampling.minP,
                                 "Leave out tokens less likely than this share of the likeliest");
   app.add_option("-s,--seed", options.sampling.seed,
-                 "Seed of the random numbers, the same for every prompt; 0 by default");
+                 "Seed of the random numbers, the same for every prompt; 0 by default")
+      ->check(checkWholeNumber);
   options.logprobs =
       app.add_option("--logprobs", options.sampling.logprobs,
                      "With --json: log-probability of each token and of N alternatives");

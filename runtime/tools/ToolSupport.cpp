@@ -71,6 +71,9 @@ Result<uint64_t> parseBytes(const std::string &text) {
   return value << (10 * power);
 }
 
+/// A device such as /dev/zero has no end.
+constexpr size_t kMaxTextBytes = size_t(1) << 30;
+
 Result<std::string> readText(const std::string &path) {
   const bool standard = path == "-";
   std::FILE *file = standard ? stdin : std::fopen(path.c_str(), "rb");
@@ -79,7 +82,8 @@ Result<std::string> readText(const std::string &path) {
                   format("%s: %s", path.c_str(), std::strerror(errno)));
   std::string text;
   char buffer[65536];
-  for (size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
+  for (size_t got;
+       text.size() <= kMaxTextBytes && (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
     text.append(buffer, got);
   const bool failed = std::ferror(file) != 0;
   const int error = errno;
@@ -88,6 +92,10 @@ Result<std::string> readText(const std::string &path) {
   if (failed)
     return Status(ErrorClass::NoInput, "input-unreadable",
                   format("%s: %s", path.c_str(), std::strerror(error)));
+  if (text.size() > kMaxTextBytes)
+    return Status(ErrorClass::Data, "input-too-large",
+                  format("%s: more than %s, which is all that is read; split it", path.c_str(),
+                         formatBytes(kMaxTextBytes).c_str()));
   return text;
 }
 

@@ -42,7 +42,8 @@ TEST_CASE("the sizes of pieces that a source streams do not show in the file") {
 
 TEST_CASE("an existing file is replaced only by a complete one") {
   const TempDir dir;
-  const std::vector<uint8_t> old = {1, 2, 3};
+  std::vector<uint8_t> old(kMagic.begin(), kMagic.end());
+  old.push_back(3);
   test::writeFile(dir.file("a"), old);
   ArtifactInput input = test::smallInput();
   input.paramBytes = [](uint32_t, const ByteSink &) {
@@ -85,6 +86,14 @@ TEST_CASE("output paths that cannot be files are refused") {
   CHECK(ContainerWriter::create("").status().id() == "output-directory");
   CHECK(ContainerWriter::create(dir.file("sub/")).status().id() == "output-directory");
   CHECK(ContainerWriter::create("/dev/null").status().id() == "output-not-regular");
+  const std::vector<uint8_t> other = {'I', 'N', 'G', 'O', 'T', '\n'};
+  test::writeFile(dir.file("other"), other);
+  const Status lost = ContainerWriter::create(dir.file("other")).status();
+  CHECK(lost.id() == "output-not-artifact");
+  CHECK(lost.message().find("6 bytes") != std::string::npos);
+  CHECK(test::readFile(dir.file("other")) == other);
+  test::writeFile(dir.file("empty"), std::vector<uint8_t>());
+  CHECK(ContainerWriter::create(dir.file("empty")).isOk());
   const Status missing = ContainerWriter::create(dir.file("none/a.ingot")).status();
   CHECK(missing.id() == "output-create");
   CHECK(missing.errorClass() == ErrorClass::CantCreate);

@@ -134,6 +134,9 @@ class Cases:
         self.expect("block size", 64, ["--block-size", "multiple of 16"], "--block-size", "17")
         self.expect("scheme", 64, ["--head-quant", "int4:7"], "--head-quant", "int4:7")
         self.expect("context", 64, ["--max-context"], "--max-context", "100000000")
+        self.expect("threads", 64, ["--threads"], "--threads", "1000000000")
+        for seed in ("-1", "18446744073709551616", ""):
+            self.expect(f"seed '{seed}'", 64, ["--random-weights"], "--random-weights", seed)
         self.expect("unknown level", 64, ["x86-64-v3"], "--target", "cpu:x86-64-v9")
 
 
@@ -148,6 +151,13 @@ def outputs(test):
     for path, code in ((test.dir, 73), (test.dir / "no" / "such" / "x.ingot", 73)):
         done = test.tool("ingotc", good, "-o", path, "--target", "cpu:x86-64-v3")
         test.check(done.returncode == code, f"output {path}: exit {done.returncode}")
+    for name in ("config.json", "model.safetensors"):  # a slip must not cost the model
+        model = test.dir / "precious"
+        shutil.copytree(good, model, dirs_exist_ok=True)
+        done = test.tool("ingotc", model, "-o", model / name, "--target", "cpu:x86-64-v3")
+        test.check(done.returncode == 73 and "output-not-artifact" in done.stderr,
+                   f"output {name}: exit {done.returncode}: {done.stderr.strip()}")
+        test.check((model / name).read_bytes() == (good / name).read_bytes(), f"{name} was lost")
     full = test.dir / "full.ingot"
     whole = test.dir / "whole.ingot"
     test.tool("ingotc", good, "-o", whole, "--target", "cpu:x86-64-v3", *SMALL)
@@ -171,6 +181,9 @@ def prompts(test):
     cases = [("empty prompt", ["-p", "", "--no-special"], 64), ("long prompt", ["-p", "fox " * 5000], 64),
              ("invalid UTF-8", ["-f", test.dir / "latin1.txt"], 65),
              ("missing file", ["-f", test.dir / "absent.txt"], 66),
+             ("endless file", ["-f", "/dev/zero"], 65),
+             ("seed", ["-p", "a", "--seed", "18446744073709551616"], 64),
+             ("negative seed", ["-p", "a", "--seed", "-1"], 64),
              ("temperature", ["-p", "a", "--temp", "-1"], 64), ("no prompt", [], 64)]
     (test.dir / "latin1.txt").write_bytes(b"caf\xe9 au lait")
     for what, flags, code in cases:
@@ -195,8 +208,26 @@ def usage(test):
         done = test.tool("ingot", *flags)
         test.check(done.returncode == 64 and "requires --" in done.stderr,
                    f"{flags}: exit {done.returncode}: {done.stderr.strip()}")
+    # A flag given twice: the last one counts, and then there is no such file.
+    done = test.tool("ingot", "run", "x.ingot", "-p", "a", "-n", "2", "-n", "4")
+    test.check(done.returncode == 66, f"a flag given twice: exit {done.returncode}: {done.stderr.strip()}")
+    done = test.tool("ingotc", test.dir / "none", "--dry-run", "--quant", "int8", "--quant", "int4")
+    test.check(done.returncode == 66, f"a flag given twice: exit {done.returncode}: {done.stderr.strip()}")
     done = test.tool("ingot", "run", "x.ingot", "-p", "a", "-n", "0")
     test.check(done.returncode == 64, f"no new tokens: exit {done.returncode}")
+
+
+def reports(test):
+    """A report that nobody takes is an error, though the artifact is complete."""
+    if not os.path.exists("/dev/full"):
+        return
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([test.bin / "ingotc", harness.GOLDENS / "llama3-scaled", "-o",
+                               test.dir / "report.ingot", "--target", "cpu:x86-64-v3", "--json",
+                               *SMALL], stdout=full, stderr=subprocess.PIPE, text=True)
+    test.check(done.returncode == 74 and "error[" in done.stderr,
+               f"report to a full disk: exit {done.returncode}: {done.stderr.strip()}")
+    test.check((test.dir / "report.ingot").exists(), "report to a full disk: no artifact")
 
 
 def main():
@@ -208,6 +239,7 @@ def main():
     cases.configs()
     cases.options()
     outputs(test)
+    reports(test)
     prompts(test)
     test.finish()
 

@@ -31,6 +31,15 @@ Result<DecoderSpec> specOf(const std::string &text) {
 
 } // namespace
 
+TEST_CASE("a model type is a plain name: it goes to terminals") {
+  for (const std::string &bad : {std::string(), std::string("a b"), std::string("a\\u001b[31m"),
+                                 std::string("a/b"), std::string(65, 'a')}) {
+    std::string text = kLlama;
+    text.replace(text.find("\"llama\""), 7, "\"" + bad + "\"");
+    CHECK(failsWith(specOf(text).status(), "config-range", {"model_type"}));
+  }
+}
+
 TEST_CASE("a Llama config gives its spec") {
   const auto spec = specOf(kLlama);
   REQUIRE(spec.isOk());

@@ -229,6 +229,24 @@ TEST_CASE("a stored head that the config ties is not used, and said to differ") 
   CHECK(printed(*model->module).find("lm_head.weight") == std::string::npos);
 }
 
+TEST_CASE("optional files that are there but cannot be read are not taken as absent") {
+  for (const char *name :
+       {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "model.safetensors"})
+    for (const bool link : {false, true}) {
+      TempDir dir;
+      copyModel("llama3-scaled", dir);
+      writeText(dir.file("tokenizer.json"), "{}");
+      std::filesystem::remove(dir.file(name));
+      if (link)
+        std::filesystem::create_symlink("nowhere", dir.file(name));
+      else
+        std::filesystem::create_directory(dir.file(name));
+      mlir::MLIRContext context;
+      CHECK(failsWith(importModel(dir.path(), {}, context).status(),
+                      link ? "file-missing" : "file-not-regular", {name}));
+    }
+}
+
 TEST_CASE("missing directories and files are named") {
   TempDir dir;
   CHECK(failsWith(statusOf(dir), "file-missing", {"config.json"}));
