@@ -200,6 +200,14 @@ std::string readTargets(const std::string &target, CompileOptions &options) {
   return {};
 }
 
+/// A flag given twice: the last one counts, so that scripts can put theirs in front.
+void lastOneCounts(CLI::App &app) {
+  for (CLI::Option *option : app.get_options())
+    if (!option->get_positional() && option->get_items_expected_max() == 1 &&
+        option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw)
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
 /// The example, the names that the fusion flags take, and the exit codes.
 std::string footer() {
   std::string names;
@@ -221,6 +229,7 @@ CommandLine ingot::parseCommandLine(int argc, char **argv) {
   addWeightFlags(app, line.options, raw);
   addServingFlags(app, line.options);
   addCompilerFlags(app, line.options, raw, line.json);
+  lastOneCounts(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success &answer) { // --help, --version

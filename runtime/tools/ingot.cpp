@@ -76,6 +76,14 @@ int usageError(const CLI::App &root, const CLI::ParseError &error, int argc, cha
   return static_cast<int>(ErrorClass::Usage);
 }
 
+/// A flag given twice: the last one counts, so that scripts can put theirs in front.
+void lastOneCounts(CLI::App &app) {
+  for (CLI::Option *option : app.get_options())
+    if (!option->get_positional() && option->get_items_expected_max() == 1 &&
+        option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw)
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
 int run(int argc, char **argv) {
   CLI::App root("Runs language models compiled by ingotc.", "ingot");
   root.footer(kFooter);
@@ -86,6 +94,8 @@ int run(int argc, char **argv) {
       tools::addEvalCommand(root),       tools::addInspectCommand(root),
       tools::addVerifyCommand(root),     tools::addTokenizeCommand(root),
       tools::addMaterializeCommand(root)};
+  for (const tools::Command &command : commands)
+    lastOneCounts(*command.app);
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success &answer) { // --help, --version
