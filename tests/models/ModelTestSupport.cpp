@@ -56,15 +56,6 @@ std::vector<uint8_t> SafetensorsBuilder::bytes() const {
   return safetensorsFile("{" + entries_ + "}", data_);
 }
 
-void writeText(const std::string &path, const std::string &text) {
-  writeFile(path, {reinterpret_cast<const uint8_t *>(text.data()), text.size()});
-}
-
-std::string readText(const std::string &path) {
-  const std::vector<uint8_t> bytes = readFile(path);
-  return {bytes.begin(), bytes.end()};
-}
-
 std::string replaced(const std::string &text, const std::string &from, const std::string &to) {
   const size_t place = text.find(from);
   REQUIRE(place != std::string::npos);

@@ -34,9 +34,6 @@ private:
   std::vector<uint8_t> data_;
 };
 
-void writeText(const std::string &path, const std::string &text);
-std::string readText(const std::string &path);
-
 /// `text` with the one occurrence of `from` replaced.
 std::string replaced(const std::string &text, const std::string &from, const std::string &to);
 

@@ -44,4 +44,13 @@ void writeFile(const std::string &path, std::span<const uint8_t> bytes) {
     throw std::runtime_error("cannot write " + path);
 }
 
+void writeText(const std::string &path, const std::string &text) {
+  writeFile(path, {reinterpret_cast<const uint8_t *>(text.data()), text.size()});
+}
+
+std::string readText(const std::string &path) {
+  const std::vector<uint8_t> bytes = readFile(path);
+  return {bytes.begin(), bytes.end()};
+}
+
 } // namespace ingot::test

@@ -27,5 +27,7 @@ private:
 
 std::vector<uint8_t> readFile(const std::string &path);
 void writeFile(const std::string &path, std::span<const uint8_t> bytes);
+std::string readText(const std::string &path);
+void writeText(const std::string &path, const std::string &text);
 
 } // namespace ingot::test

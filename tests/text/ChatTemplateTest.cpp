@@ -31,7 +31,7 @@ std::string idOf(const std::string &source, const ChatOptions &options = {}) {
 } // namespace
 
 TEST_CASE("small templates render as in Jinja") {
-  const auto cases = nlohmann::ordered_json::parse(readFile(textData("jinja_cases.json")));
+  const auto cases = nlohmann::ordered_json::parse(readText(textData("jinja_cases.json")));
   const Value variables = toValue(cases["variables"]);
   for (const auto &entry : cases["cases"]) {
     const std::string source = entry["template"];
@@ -141,7 +141,7 @@ TEST_CASE("deep variables are refused") {
 }
 
 TEST_CASE("mutants of templates render or are refused, and nothing else happens") {
-  const auto cases = nlohmann::ordered_json::parse(readFile(textData("jinja_cases.json")));
+  const auto cases = nlohmann::ordered_json::parse(readText(textData("jinja_cases.json")));
   const Value variables = toValue(cases["variables"]);
   ChatOptions options;
   options.limits.work = 1 << 20;

@@ -12,7 +12,7 @@ TEST_CASE("published chat templates render as in Jinja") {
   if (!folder)
     return;
   const nlohmann::ordered_json cases =
-      nlohmann::ordered_json::parse(readFile(*folder + "/chat_templates/cases.json"));
+      nlohmann::ordered_json::parse(readText(*folder + "/chat_templates/cases.json"));
   ChatOptions options;
   options.now = std::tm{};
   options.now->tm_year = 124;
@@ -31,7 +31,7 @@ TEST_CASE("published chat templates render as in Jinja") {
     const bool isConfig = name.ends_with("tokenizer_config.json");
     const std::string source =
         isConfig ? readJson(*folder + "/" + name)["chat_template"].get<std::string>()
-                 : readFile(*folder + "/chat_templates/" + name);
+                 : readText(*folder + "/chat_templates/" + name);
     const auto chat = ChatTemplate::parse(source);
     INFO(chat.status().toString());
     CHECK(chat.isOk());

@@ -42,7 +42,7 @@ bool hasNormalizedToken(const Tokenizer &tokenizer, const std::string &text) {
 }
 
 void checkCorpus(const Tokenizer &tokenizer, const nlohmann::json &entry, const std::string &root) {
-  std::string text = readFile(root + "/" + entry["file"].get<std::string>());
+  std::string text = readText(root + "/" + entry["file"].get<std::string>());
   size_t bytes = 0;
   for (size_t chars = entry["chars"]; bytes < text.size(); ++bytes)
     if ((static_cast<uint8_t>(text[bytes]) & 0xc0) != 0x80 && chars-- == 0)

@@ -11,7 +11,7 @@ using namespace ingot::test;
 namespace {
 
 Tokenizer loadTiny(const std::string &name) {
-  auto tokenizer = Tokenizer::load(bytesOf(readFile(textData(name) + "/tokenizer.bin")));
+  auto tokenizer = Tokenizer::load(readFile(textData(name) + "/tokenizer.bin"));
   REQUIRE(tokenizer.isOk());
   return *std::move(tokenizer);
 }

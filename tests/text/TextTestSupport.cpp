@@ -2,29 +2,11 @@
 
 #include <catch2/catch.hpp>
 
-#include <fstream>
-#include <iterator>
-
 namespace ingot::test {
 
 std::string textData(const std::string &name) { return testData("text/" + name); }
 
-std::string readFile(const std::string &path) {
-  std::ifstream in(path, std::ios::binary);
-  INFO(path);
-  REQUIRE(in.good());
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-void writeFile(const std::string &path, const std::vector<uint8_t> &bytes) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(reinterpret_cast<const char *>(bytes.data()),
-            static_cast<std::streamsize>(bytes.size()));
-  INFO(path);
-  REQUIRE(out.good());
-}
-
-nlohmann::json readJson(const std::string &path) { return nlohmann::json::parse(readFile(path)); }
+nlohmann::json readJson(const std::string &path) { return nlohmann::json::parse(readText(path)); }
 
 jinja::Value toValue(const nlohmann::ordered_json &json) {
   if (json.is_boolean())

@@ -3,6 +3,7 @@
 
 #include "runtime/base/Status.h"
 #include "runtime/text/jinja/Value.h"
+#include "tests/support/TempDir.h"
 #include "tests/support/TestData.h"
 
 #include <nlohmann/json.hpp>
@@ -18,9 +19,6 @@ inline const char *const kTinyTokenizers[] = {"llama3", "qwen2", "gpt2", "llama2
 
 /// tests/data/text/NAME
 std::string textData(const std::string &name);
-/// Fails the test when the file is missing.
-std::string readFile(const std::string &path);
-void writeFile(const std::string &path, const std::vector<uint8_t> &bytes);
 nlohmann::json readJson(const std::string &path);
 
 /// JSON as a template sees it.

@@ -16,9 +16,7 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-Bytes goldenBlob(const std::string &name) {
-  return bytesOf(readFile(textData(name) + "/tokenizer.bin"));
-}
+Bytes goldenBlob(const std::string &name) { return readFile(textData(name) + "/tokenizer.bin"); }
 
 TokenizerData goldenData(const std::string &name) {
   auto data = parseTokenizer(goldenBlob(name));

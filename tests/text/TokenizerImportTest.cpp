@@ -36,8 +36,7 @@ void checkRefused(const Status &status, const char *id, const char *mentions) {
 TEST_CASE("imported tokenizers are stored as the committed segments") {
   for (const std::string name : kTinyTokenizers) {
     INFO(name << ": run TokenizerImportTest \"[update]\" when the change is meant");
-    CHECK(serializeTokenizer(importTiny(name).data) ==
-          bytesOf(readFile(textData(name) + "/tokenizer.bin")));
+    CHECK(serializeTokenizer(importTiny(name).data) == readFile(textData(name) + "/tokenizer.bin"));
   }
 }
 
@@ -56,7 +55,7 @@ TEST_CASE("names of special tokens become ids") {
 
 TEST_CASE("the companions decide about ids and template") {
   TokenizerFiles files;
-  files.tokenizerJson = readFile(textData("qwen2") + "/tokenizer.json");
+  files.tokenizerJson = readText(textData("qwen2") + "/tokenizer.json");
   files.tokenizerConfigJson = R"({"bos_token": {"content": "<|end|>"}, "eos_token": "<|new|>",
     "add_bos_token": true, "chat_template": [{"name": "tool", "template": "t"},
     {"name": "default", "template": "d"}],

@@ -15,7 +15,7 @@ namespace {
 using Ids = std::vector<uint32_t>;
 
 Tokenizer loadTiny(const std::string &name) {
-  auto tokenizer = Tokenizer::load(bytesOf(readFile(textData(name) + "/tokenizer.bin")));
+  auto tokenizer = Tokenizer::load(readFile(textData(name) + "/tokenizer.bin"));
   INFO(tokenizer.status().toString());
   REQUIRE(tokenizer.isOk());
   return *std::move(tokenizer);
