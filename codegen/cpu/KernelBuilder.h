@@ -34,8 +34,8 @@ struct Type {
 inline constexpr Type kI8{Elem::I8}, kI16{Elem::I16}, kI32{Elem::I32}, kI64{Elem::I64},
     kF32{Elem::F32}, kPtr{Elem::Ptr};
 /// Sixteen lanes: one zmm register, or two ymm.
-inline constexpr Type kI32x16{Elem::I32, 16}, kF32x16{Elem::F32, 16}, kF16x16{Elem::F16, 16},
-    kI16x16{Elem::I16, 16}, kI16x32{Elem::I16, 32}, kI8x64{Elem::I8, 64}, kI8x16{Elem::I8, 16};
+inline constexpr Type kI32x16{Elem::I32, 16}, kF32x16{Elem::F32, 16}, kI16x16{Elem::I16, 16},
+    kI8x64{Elem::I8, 64}, kI8x16{Elem::I8, 16};
 
 /// Into the first-level cache, into the second, or into the first to be written.
 enum class Prefetch : uint8_t { Near, Far, Write };

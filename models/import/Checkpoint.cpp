@@ -87,10 +87,6 @@ Status compareWithIndex(const Checkpoint::Tensors &tensors, const WeightMap &map
 
 } // namespace
 
-bool Checkpoint::existsIn(const std::string &directory) {
-  return isFile(directory + "/" + kSingleName) || isFile(directory + "/" + kIndexName);
-}
-
 Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::string &directory) {
   auto checkpoint = std::make_unique<Checkpoint>();
   if (isThere(directory + "/" + kSingleName)) {

@@ -30,8 +30,6 @@ public:
     MappedFile map;
   };
 
-  /// True when `directory` holds model.safetensors or model.safetensors.index.json.
-  static bool existsIn(const std::string &directory);
   /// Opens and checks all files. Ids: those of parseSafetensorsHeader and parseJson,
   /// "checkpoint-missing", "checkpoint-index", "checkpoint-shard-missing", "checkpoint-duplicate".
   static Result<std::unique_ptr<Checkpoint>> open(const std::string &directory);

@@ -15,8 +15,8 @@ public:
   /// Allocates and fills the buffer that readBandwidth walks. `team` must outlive this.
   static Result<Walls> create(ThreadTeam &team, uint64_t bufferBytes);
 
-  /// Bytes per second with which the team reads the whole buffer once, wide loads, contiguous
-  /// shares.
+  /// Bytes per second with which the team reads the whole buffer, wide loads, contiguous shares:
+  /// the best of several walks with and without prefetching.
   double readBandwidth();
   /// Operations per second (a multiply-add is two) of independent int8 dot products in registers:
   /// vpdpbusd on 512 bits, or vpmaddubsw on 256 bits for `level` x86-64-v3.
