@@ -56,33 +56,35 @@ float squaredError(const float *w, int64_t n, float scale, float levels) {
   return numerics::halvingTree(lanes, kLanes);
 }
 
-/// f16 bits of the group's scale.
-uint16_t chooseScale(const float *w, int64_t n, float levels, bool clipSearch) {
+/// The group's scale, before it is rounded to f16.
+float chooseScale(const float *w, int64_t n, float levels, bool clipSearch) {
   const float largest = largestMagnitude(w, n);
-  const uint16_t full = numerics::toF16(largest / levels);
   if (!clipSearch)
-    return full;
-  uint16_t best = full;
-  float bestError = -1.0f;
+    return largest / levels;
+  float best = largest / levels, bestError = -1.0f;
   for (float shrink : kShrink) {
-    const uint16_t bits = numerics::toF16(largest * shrink / levels);
-    const float scale = numerics::fromF16(bits);
-    if (scale == 0.0f)
+    const float scale = largest * shrink / levels;
+    if (numerics::fromF16(numerics::toF16(scale)) == 0.0f)
       break;
     const float error = squaredError(w, n, scale, levels);
     if (bestError < 0.0f || error < bestError) {
-      best = bits;
+      best = scale;
       bestError = error;
     }
   }
   return best;
 }
 
+/// Values are rounded by the exact scale, so that they are those of round to nearest: rounding the
+/// stored scale moves a weight by 2^-11 of itself at most, another step would move it by 1/7.
 void quantizeGroup(const float *w, int64_t n, const QuantizeSpec &spec, int8_t *values,
                    uint16_t *scaleBits) {
   const float levels = spec.bits == 4 ? 7.0f : 127.0f;
-  *scaleBits = chooseScale(w, n, levels, spec.clipSearch);
-  const float scale = numerics::fromF16(*scaleBits);
+  const float exact = chooseScale(w, n, levels, spec.clipSearch);
+  *scaleBits = numerics::toF16(exact);
+  const float stored = numerics::fromF16(*scaleBits);
+  // Denormal and saturated scales are far from the exact one: there the stored one decides.
+  const float scale = std::fabs(stored - exact) <= exact * 0x1p-11f ? exact : stored;
   if (scale == 0.0f) {
     std::fill(values, values + n, int8_t(0));
     return;

@@ -18,10 +18,10 @@ struct QuantizeSpec {
 int64_t scaleGroups(const QuantizeSpec &spec, int64_t columns);
 
 /// Quantizes `rows` rows of `columns` finite values: values [rows][columns], scales [rows][groups]
-/// as f16 bits. Per group: scale = f16(amax / levels), q = clamp(rint(w / f32(scale)), -levels,
-/// levels), so that q knows the scale that will be used; a scale of 0 gives zeros. Rows are
-/// independent: ranges may be done by several threads, and the bits depend on neither the split nor
-/// the processor.
+/// as f16 bits. Per group: q = clamp(rint(w / scale), -levels, levels) with scale = amax / levels
+/// in float32, which is stored rounded to f16; where f16 is far off (denormals, beyond 65504) q is
+/// rounded by the stored scale, and a stored 0 gives zeros. Rows are independent: ranges may be
+/// done by several threads, and the bits depend on neither the split nor the processor.
 void quantizeRows(const float *weights, int64_t rows, int64_t columns, const QuantizeSpec &spec,
                   int8_t *values, uint16_t *scales);
 

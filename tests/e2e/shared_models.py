@@ -1,9 +1,6 @@
 """Trained models of the shared data: greedy tokens and perplexities against their tables."""
 import json
 import math
-import pathlib
-import shutil
-import struct
 import subprocess
 
 import harness
@@ -84,21 +81,15 @@ class SharedModel:
         return windows
 
     def int4(self):
-        """Perplexities with float activations: the quantizer's int4, a plain round to nearest with
-        16-bit scales, the same with float scales, the table. Where 32 does not divide a row, the
-        table takes one scale for the row."""
+        """(perplexity, table, percent apart) of int4 weights with float activations. Where 32 does
+        not divide a row, the table takes one scale for the row."""
         tail = ""
         if self.config["intermediate_size"] % 32:
             tail = " overrides=*.down_proj.weight=int4:channel"
         pipeline = "ingot-quantize-weights{linear=int4:32 head=bf16 embedding=bf16" + tail + "}"
-        windows = json.dumps(self.windows())
-        plain = []
-        for f16 in (True, False):
-            folder = self.test.dir / f"{self.folder.name}-rtn-{f16}"
-            round_to_nearest(self.folder, folder, f16)
-            plain.append(reference_perplexity(self.test, folder, "", windows))
-        return (reference_perplexity(self.test, self.folder, pipeline, windows), *plain,
-                self.table("int4 symmetric"))
+        perplexity = reference_perplexity(self.test, self.folder, pipeline, json.dumps(self.windows()))
+        expected = self.table("int4 symmetric")
+        return perplexity, expected, 100 * (perplexity / expected - 1)
 
     def additions(self, quick):
         """(what, perplexity) step by step from int4 with tail groups, as Ingot stores it."""
@@ -127,36 +118,3 @@ def reference_perplexity(test, folder, pipeline, windows):
     if done.returncode:
         raise SystemExit(f"ingot-reference-perplexity: exit {done.returncode}: {done.stderr}")
     return json.loads(done.stdout)["perplexity"]
-
-
-def quantized(row, group, f16):
-    """Symmetric int4, one scale per `group` values."""
-    out = []
-    for begin in range(0, len(row), group):
-        part = row[begin:begin + group]
-        scale = max(map(abs, part)) / 7
-        if f16:
-            scale = struct.unpack("<e", struct.pack("<e", scale))[0]
-        out += [max(-7, min(7, round(x / scale))) * scale if scale else 0.0 for x in part]
-    return out
-
-
-def round_to_nearest(source, target, f16):
-    """Writes a copy of a float32 checkpoint whose projections went through int4 and back."""
-    target.mkdir()
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"):
-        shutil.copy(source / name, target / name)
-    data = bytearray((source / "model.safetensors").read_bytes())
-    length = struct.unpack("<Q", data[:8])[0]
-    for name, entry in json.loads(data[8:8 + length]).items():
-        if not name.endswith("_proj.weight"):
-            continue
-        if entry["dtype"] != "F32":
-            raise SystemExit(f"{name}: {entry['dtype']}, F32 expected")
-        columns = entry["shape"][1]
-        group = 32 if columns % 32 == 0 else columns
-        for at in range(8 + length + entry["data_offsets"][0], 8 + length + entry["data_offsets"][1],
-                        4 * columns):
-            row = struct.unpack_from(f"<{columns}f", data, at)
-            struct.pack_into(f"<{columns}f", data, at, *quantized(row, group, f16))
-    pathlib.Path(target / "model.safetensors").write_bytes(data)

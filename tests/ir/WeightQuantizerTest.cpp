@@ -55,7 +55,7 @@ TEST_CASE("values on the grid come back exactly") {
     CHECK(q.values[i] == i % 15 - 7);
 }
 
-TEST_CASE("ties go to even and the scale that is stored is the one that is used") {
+TEST_CASE("ties go to even and values are rounded by the exact scale") {
   const QuantizeSpec spec{8, 32, false};
   std::vector<float> weights(32, 0.0f);
   weights[0] = -127.0f;
@@ -68,12 +68,21 @@ TEST_CASE("ties go to even and the scale that is stored is the one that is used"
   CHECK(q.values[2] == 4);
   CHECK(q.values[3] == -2);
 
-  // 7.003 / 7 is not an f16: the scale rounds to 1 and the value is clamped to 7.
+  // 7.003 / 7 is not an f16: 1 is stored, and 0.5002 stays below half of the exact scale.
   std::vector<float> off(32, 0.0f);
   off[0] = 7.003f;
   off[1] = 0.5002f;
   q = quantizeRows(off, 1, 32, {4, 32, false});
   CHECK(numerics::fromF16(q.scales[0]) == 1.0f);
+  CHECK(q.values[0] == 7);
+  CHECK(q.values[1] == 0);
+
+  // A denormal scale is off by much: 2^-24 is stored for 1.4 * 2^-24, and decides.
+  std::vector<float> tiny(32, 0.0f);
+  tiny[0] = 7 * 1.4f * 0x1p-24f;
+  tiny[1] = 0.6f * 0x1p-24f;
+  q = quantizeRows(tiny, 1, 32, {4, 32, false});
+  CHECK(numerics::fromF16(q.scales[0]) == 0x1p-24f);
   CHECK(q.values[0] == 7);
   CHECK(q.values[1] == 1);
 }

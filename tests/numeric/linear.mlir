@@ -62,7 +62,8 @@ func.func @int4_float_rows(%x: tensor<?x3xf32> {ingot.value = dense<[[1.0, 2.5, 
   return %0 : tensor<?x1xf32>
 }
 
-// Quantization in figures, seeded weights of about 0.1: float32, then what int8 and int4 change.
+// Quantization in figures, seeded weights of about 0.1: float32, then what int8 and int4 change. Rounding 80 values
+// of +-0.3 to int8 moves such a sum by 5e-3 (0.75 * sqrt(80) * step / sqrt(12)).
 // CHECK: @near_f32 result 0 as expected
 func.func @near_f32(%x: tensor<1x80xf32> {ingot.value = dense<0.75> : tensor<1x80xf32>})
     -> (tensor<1x2xf32> {ingot.expected = dense<[[-0.143747643, 1.45795226]]> : tensor<1x2xf32>}) {
@@ -73,7 +74,7 @@ func.func @near_f32(%x: tensor<1x80xf32> {ingot.value = dense<0.75> : tensor<1x8
 // CHECK: @near_int8 result 0 as expected
 func.func @near_int8(%x: tensor<1x80x!ingot.qact<pow2>> {ingot.value = dense<0.75> : tensor<1x80xf32>})
     -> (tensor<1x2xf32> {ingot.expected = dense<[[-0.143747643, 1.45795226]]> : tensor<1x2xf32>})
-    attributes {ingot.tolerance = 2.0e-3 : f32} {
+    attributes {ingot.tolerance = 5.0e-3 : f32} {
   %w = ingot.param "near" : tensor<2x80x!ingot.qweight<8, 64>>
   %0 = ingot.linear %x, %w : tensor<1x80x!ingot.qact<pow2>>, tensor<2x80x!ingot.qweight<8, 64>> -> tensor<1x2xf32>
   return %0 : tensor<1x2xf32>
