@@ -1,8 +1,8 @@
 #include "codegen/Target.h"
 
+#include "codegen/ReadKernel.h"
 #include "codegen/cpu/Linker.h"
 #include "codegen/cpu/ObjectEmitter.h"
-#include "codegen/cpu/ReadKernel.h"
 #include "codegen/cpu/kernels/EmitAttention.h"
 #include "codegen/cpu/kernels/EmitMatmul.h"
 #include "codegen/cpu/kernels/EmitRowwise.h"

@@ -100,7 +100,7 @@ int main(int argc, char **argv) {
     return std::fprintf(stderr, "%s\n", level.status().toString().c_str()), 64;
 
   const MatmulCase test(size, 3);
-  const cpu::KernelProgram program = test.program();
+  const KernelProgram program = test.program();
   const EmitFn emit = [&](cpu::KernelBuilder &builder, std::string_view name) {
     return cpu::emitMatmul(builder, program, name);
   };

@@ -13,12 +13,12 @@ namespace {
 
 /// Attention with `group` query heads per KV head, heads of 64 columns.
 std::string assemblyOfAttention(CpuLevel level, int64_t group) {
-  cpu::KernelProgram program;
+  KernelProgram program;
   const int64_t columns = 2 * group * 64;
-  program.values = {{.kind = cpu::ValueKind::Bf16Rows, .columns = columns, .slot = 1},
-                    {.kind = cpu::ValueKind::Kv, .slot = 2, .kv = {1, 2, 64, 16}},
-                    {.kind = cpu::ValueKind::F32Rows, .columns = columns, .slot = 3}};
-  program.ops = {{.kind = cpu::OpKind::PagedAttention,
+  program.values = {{.kind = ValueKind::Bf16Rows, .columns = columns, .slot = 1},
+                    {.kind = ValueKind::Kv, .slot = 2, .kv = {1, 2, 64, 16}},
+                    {.kind = ValueKind::F32Rows, .columns = columns, .slot = 3}};
+  program.ops = {{.kind = OpKind::PagedAttention,
                   .operands = {0, 1},
                   .results = {2},
                   .headDim = 64,

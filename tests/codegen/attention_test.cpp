@@ -25,15 +25,15 @@ struct AttentionSize {
   bool infiniteLast = false;     ///< the last position's values are infinite
 };
 
-cpu::KernelProgram programOf(const AttentionSize &size) {
-  cpu::KernelProgram program;
+KernelProgram programOf(const AttentionSize &size) {
+  KernelProgram program;
   const int64_t columns = size.heads * size.headDim;
-  program.values.push_back({.kind = cpu::ValueKind::Bf16Rows, .columns = columns, .slot = 1});
-  cpu::ProgramValue cache{.kind = cpu::ValueKind::Kv, .slot = 2};
+  program.values.push_back({.kind = ValueKind::Bf16Rows, .columns = columns, .slot = 1});
+  ProgramValue cache{.kind = ValueKind::Kv, .slot = 2};
   cache.kv = {3, uint32_t(size.kvHeads), uint32_t(size.headDim), size.blockTokens};
   program.values.push_back(cache);
-  program.values.push_back({.kind = cpu::ValueKind::F32Rows, .columns = columns, .slot = 3});
-  cpu::ProgramOp op{.kind = cpu::OpKind::PagedAttention, .operands = {0, 1}, .results = {2}};
+  program.values.push_back({.kind = ValueKind::F32Rows, .columns = columns, .slot = 3});
+  ProgramOp op{.kind = OpKind::PagedAttention, .operands = {0, 1}, .results = {2}};
   op.headDim = size.headDim;
   op.heads = size.heads;
   op.scale = 1.0f / std::sqrt(float(size.headDim));
@@ -184,7 +184,7 @@ private:
 void checkEveryLevel(const AttentionSize &size,
                      const std::vector<uint32_t> &itemTokens = {1, 3, 8}) {
   AttentionCase test(size, 11);
-  const cpu::KernelProgram program = programOf(size);
+  const KernelProgram program = programOf(size);
   for (CpuLevel level : runnableLevels()) {
     INFO("level " << levelName(level));
     const LoadedKernel kernel(level, [&](cpu::KernelBuilder &builder, std::string_view name) {

@@ -12,7 +12,7 @@ using namespace ingot::test;
 namespace {
 
 std::string assemblyOfMatmul(CpuLevel level, const MatmulSize &size) {
-  const cpu::KernelProgram program = MatmulCase(size, 1).program();
+  const KernelProgram program = MatmulCase(size, 1).program();
   return assemblyOf(level, [&](cpu::KernelBuilder &builder, std::string_view name) {
     return cpu::emitMatmul(builder, program, name);
   });

@@ -11,11 +11,6 @@
 
 using namespace ingot;
 using namespace ingot::test;
-using cpu::KernelProgram;
-using cpu::OpKind;
-using cpu::ProgramOp;
-using cpu::ProgramValue;
-using cpu::ValueKind;
 using numerics::bitsOf;
 
 namespace {

@@ -11,7 +11,7 @@ using namespace ingot::test;
 
 namespace {
 
-EmitFn emitterOf(const cpu::KernelProgram &program) {
+EmitFn emitterOf(const KernelProgram &program) {
   return [program](cpu::KernelBuilder &builder, std::string_view name) {
     return cpu::emitMatmul(builder, program, name);
   };

@@ -4,8 +4,8 @@
 // Keys and values of a tile are widened once and then serve all rows of the item.
 #pragma once
 
+#include "codegen/KernelProgram.h"
 #include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/KernelProgram.h"
 #include "runtime/base/Numerics.h"
 
 namespace ingot::cpu {

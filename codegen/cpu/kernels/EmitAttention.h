@@ -12,8 +12,8 @@
 // hold.
 #pragma once
 
+#include "codegen/KernelProgram.h"
 #include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/KernelProgram.h"
 
 namespace ingot::cpu {
 

@@ -9,8 +9,8 @@
 //            without vdpbf16ps: the block's rows widened to float32
 #pragma once
 
+#include "codegen/KernelProgram.h"
 #include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/KernelProgram.h"
 
 namespace ingot::cpu {
 

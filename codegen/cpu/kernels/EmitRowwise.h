@@ -7,8 +7,8 @@
 //   scratch  one row per inner value
 #pragma once
 
+#include "codegen/KernelProgram.h"
 #include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/KernelProgram.h"
 
 namespace ingot::cpu {
 

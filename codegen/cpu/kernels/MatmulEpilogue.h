@@ -1,8 +1,8 @@
 // Point-wise ops on the 32 columns of a panel while they are in registers.
 #pragma once
 
+#include "codegen/KernelProgram.h"
 #include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/KernelProgram.h"
 
 #include <map>
 #include <set>

@@ -6,8 +6,8 @@
 // no bit). Few rows read the packed panel in one go.
 #pragma once
 
+#include "codegen/KernelProgram.h"
 #include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/KernelProgram.h"
 
 namespace ingot::cpu {
 

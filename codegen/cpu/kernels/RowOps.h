@@ -6,8 +6,8 @@
 // leaves its padding zero, so the others may work on whole vectors.
 #pragma once
 
+#include "codegen/KernelProgram.h"
 #include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/KernelProgram.h"
 
 namespace ingot::cpu {
 

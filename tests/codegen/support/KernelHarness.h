@@ -2,8 +2,8 @@
 // worker of the runtime would.
 #pragma once
 
+#include "codegen/KernelProgram.h"
 #include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/KernelProgram.h"
 #include "codegen/cpu/ObjectEmitter.h"
 #include "runtime/artifact/CodeImage.h"
 

@@ -165,19 +165,18 @@ float MatmulCase::expected(int64_t row, int64_t output) const {
   return size_.floatScale ? sum : sum * 0x1p-40f;
 }
 
-cpu::KernelProgram MatmulCase::program() const {
-  cpu::KernelProgram program;
-  cpu::ProgramValue input{isQuantized() ? cpu::ValueKind::QuantRows : cpu::ValueKind::Bf16Rows,
-                          size_.inputs};
+KernelProgram MatmulCase::program() const {
+  KernelProgram program;
+  ProgramValue input{isQuantized() ? ValueKind::QuantRows : ValueKind::Bf16Rows, size_.inputs};
   input.floatScale = size_.floatScale;
   input.slot = 1;
-  cpu::ProgramValue weight{cpu::ValueKind::Parameter};
+  ProgramValue weight{ValueKind::Parameter};
   weight.weight = layout_;
   weight.slot = isQuantized() ? 3 : 2;
-  cpu::ProgramValue result{cpu::ValueKind::F32Rows, size_.outputs};
+  ProgramValue result{ValueKind::F32Rows, size_.outputs};
   result.slot = weight.slot + 1;
   program.values = {input, weight, result};
-  cpu::ProgramOp linear{cpu::OpKind::Linear};
+  ProgramOp linear{OpKind::Linear};
   linear.operands = {0, 1};
   linear.results = {2};
   program.ops = {linear};

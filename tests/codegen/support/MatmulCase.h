@@ -29,7 +29,7 @@ public:
   Buffer weights, activations, meta; ///< meta: int formats only
 
   /// The program of a bare linear: slot 1 activations (2 meta), then the weight, then the result.
-  cpu::KernelProgram program() const;
+  KernelProgram program() const;
   /// args of that program for rows [first, first + count).
   std::vector<uint64_t> args(const abi::BatchView &batch, int64_t first,
                              const Buffer &result) const;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace ingot::cpu {
+namespace ingot {
 
 enum class ValueKind : uint8_t {
   F32Rows,   ///< float32, stride abi::f32RowBytes
@@ -68,6 +68,7 @@ struct ProgramOp {
   float eps = 0;                ///< RmsNorm
   float scale = 1;              ///< PagedAttention; RopeAngles: attention factor
   std::vector<float> invFreq{}; ///< RopeAngles
+  int64_t slice = 0; ///< Linear on CUDA: elements of K per slice (order mma); 0: all of K
 };
 
 struct KernelProgram {
@@ -76,4 +77,4 @@ struct KernelProgram {
   bool returnedRows = false;  ///< row space the kernel walks
 };
 
-} // namespace ingot::cpu
+} // namespace ingot

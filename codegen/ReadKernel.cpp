@@ -1,4 +1,4 @@
-#include "codegen/cpu/ReadKernel.h"
+#include "codegen/ReadKernel.h"
 
 #include "ir/KernelSpec.h"
 
@@ -7,7 +7,7 @@
 
 using namespace mlir;
 
-namespace ingot::cpu {
+namespace ingot {
 
 namespace {
 
@@ -201,4 +201,4 @@ private:
 
 Result<KernelProgram> readKernelProgram(FusedOp fused) { return Reader(fused).read(); }
 
-} // namespace ingot::cpu
+} // namespace ingot
