@@ -158,6 +158,22 @@ Status checkParams(const Manifest &m) {
 // ---- Kernels and images
 // -----------------------------------------------------------------------------
 
+/// Most that any GPU has: threads of a block, bytes of its shared memory.
+static constexpr uint32_t kMaxThreads = 1024, kMaxSharedBytes = 227 * 1024;
+
+static Status checkGrid(const Kernel &k, const Place &place) {
+  if (k.threads % 32 != 0 || k.threads > kMaxThreads || k.sharedBytes > kMaxSharedBytes)
+    return broken("artifact-kernel", place,
+                  format("blocks of %u threads with %u bytes of shared memory: a multiple of 32 up "
+                         "to %u, at most %u bytes",
+                         k.threads, k.sharedBytes, kMaxThreads, kMaxSharedBytes));
+  if (k.itemsPerBlock == 0 || k.blocksPerItem == 0)
+    return broken("artifact-kernel", place,
+                  format("%u items per block, %u blocks per item: each at least 1", k.itemsPerBlock,
+                         k.blocksPerItem));
+  return Status::ok();
+}
+
 static Status checkKernels(const Manifest &m) {
   std::unordered_set<std::string_view> names;
   for (size_t i = 0; i < m.kernels.size(); ++i) {
@@ -170,6 +186,7 @@ static Status checkKernels(const Manifest &m) {
       return broken(
           "artifact-kernel", {"signature", -1, &place},
           format("%016llx, the hash of spec is %016llx", ull(k.signature), ull(hash64(k.spec))));
+    INGOT_TRY(checkGrid(k, place));
   }
   return Status::ok();
 }

@@ -102,6 +102,9 @@ struct Kernel {
   std::string name, family, spec;
   uint64_t signature = 0; ///< hash64(spec)
   uint64_t scratchBytes = 0;
+  uint32_t threads = 0; ///< of a block; 0 = called with a range of items instead of a grid
+  uint32_t sharedBytes = 0;
+  uint32_t itemsPerBlock = 1, blocksPerItem = 1, tokensPerBlock = 0;
 };
 
 struct Image {

@@ -174,8 +174,10 @@ Buffer Decoder::buffer(const fb::Buffer &from) {
 }
 
 Kernel Decoder::kernel(const fb::Kernel &from) {
-  return {text(from.name()), text(from.family()), text(from.spec()), from.signature(),
-          from.scratch_bytes()};
+  return {text(from.name()),      text(from.family()),    text(from.spec()),
+          from.signature(),       from.scratch_bytes(),   from.threads(),
+          from.shared_bytes(),    from.items_per_block(), from.blocks_per_item(),
+          from.tokens_per_block()};
 }
 
 Image Decoder::image(const fb::Image &from) {

@@ -114,7 +114,8 @@ Offset<fb::Kernel> Encoder::kernel(const Kernel &k) {
   const auto name = text(k.name);
   const auto family = text(k.family);
   const auto spec = text(k.spec);
-  return fb::CreateKernel(b_, name, family, spec, k.signature, k.scratchBytes);
+  return fb::CreateKernel(b_, name, family, spec, k.signature, k.scratchBytes, k.threads,
+                          k.sharedBytes, k.itemsPerBlock, k.blocksPerItem, k.tokensPerBlock);
 }
 
 Offset<fb::Image> Encoder::image(const Image &i) {

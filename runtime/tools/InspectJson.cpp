@@ -87,7 +87,14 @@ static void writeCode(const Manifest &m, JsonWriter &json) {
   for (const Kernel &kernel : m.kernels) {
     json.beginObject().field("name", kernel.name).field("family", kernel.family);
     json.field("spec", kernel.spec).field("signature", hex(kernel.signature));
-    json.field("scratch_bytes", kernel.scratchBytes).endObject();
+    json.field("scratch_bytes", kernel.scratchBytes);
+    if (kernel.threads)
+      json.field("threads", kernel.threads)
+          .field("shared_bytes", kernel.sharedBytes)
+          .field("items_per_block", kernel.itemsPerBlock)
+          .field("blocks_per_item", kernel.blocksPerItem)
+          .field("tokens_per_block", kernel.tokensPerBlock);
+    json.endObject();
   }
   json.endArray().key("images").beginArray();
   for (const Image &image : m.images) {

@@ -101,9 +101,14 @@ static void writeCode(const Artifact &a, std::ostream &out) {
                   formatBytes(m.segments[image.segment].bytes).c_str(),
                   runs ? "runs on this machine" : "does not run on this machine");
   }
-  for (const Kernel &kernel : m.kernels)
-    out << format("  %-56s %-10s scratch %s\n", kernel.name.c_str(), kernel.family.c_str(),
+  for (const Kernel &kernel : m.kernels) {
+    out << format("  %-56s %-10s scratch %s", kernel.name.c_str(), kernel.family.c_str(),
                   formatBytes(kernel.scratchBytes).c_str());
+    if (kernel.threads)
+      out << format(", blocks of %u threads, shared %s", kernel.threads,
+                    formatBytes(kernel.sharedBytes).c_str());
+    out << "\n";
+  }
 }
 
 static void writeFusions(const Manifest &m, std::ostream &out) {

@@ -60,6 +60,11 @@ TEST_CASE("every field of a manifest matters to its bytes") {
   CHECK(differs([](Manifest &m) { m.kernels[0].family = "x"; }));
   CHECK(differs([](Manifest &m) { m.kernels[0].signature = 9; }));
   CHECK(differs([](Manifest &m) { m.kernels[0].scratchBytes = 9; }));
+  CHECK(differs([](Manifest &m) { m.kernels[0].threads = 32; }));
+  CHECK(differs([](Manifest &m) { m.kernels[0].sharedBytes = 9; }));
+  CHECK(differs([](Manifest &m) { m.kernels[0].itemsPerBlock = 9; }));
+  CHECK(differs([](Manifest &m) { m.kernels[0].blocksPerItem = 9; }));
+  CHECK(differs([](Manifest &m) { m.kernels[0].tokensPerBlock = 9; }));
   CHECK(differs([](Manifest &m) { m.images[0].target = "x"; }));
   CHECK(differs([](Manifest &m) { m.plan.buffers[0].device = 9; }));
   CHECK(differs([](Manifest &m) { m.plan.buffers[0].align = 128; }));
