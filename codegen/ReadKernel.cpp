@@ -17,15 +17,17 @@ Status unreadable(FusedOp fused, const std::string &why) {
                     "': " + why);
 }
 
-/// Storage of a parameter: vectors are float32 rows, matrices panel32 (WeightLayout.h).
-Result<WeightLayout> layoutOf(RankedTensorType type) {
+/// Storage of a parameter: vectors are float32 rows, matrices what the target's kernels read
+/// (WeightLayout.h).
+Result<WeightLayout> layoutOf(RankedTensorType type, CodeTarget target) {
+  const char *matrix = target == CodeTarget::Cuda ? "mma16" : "panel32";
   const std::vector<uint64_t> shape(type.getShape().begin(), type.getShape().end());
   if (type.getRank() == 1)
     return WeightLayout::make("f32", "row", shape, 0, 0);
   if (auto weight = dyn_cast<QWeightType>(type.getElementType()))
-    return WeightLayout::make(weight.getBits() == 4 ? "int4" : "int8", "panel32", shape,
+    return WeightLayout::make(weight.getBits() == 4 ? "int4" : "int8", matrix, shape,
                               static_cast<uint32_t>(weight.getGroup()), 0);
-  return WeightLayout::make("bf16", "panel32", shape, 0, 0);
+  return WeightLayout::make("bf16", matrix, shape, 0, 0);
 }
 
 abi::KvLayout kvLayoutOf(KvType type) {
@@ -35,7 +37,8 @@ abi::KvLayout kvLayoutOf(KvType type) {
 
 class Reader {
 public:
-  explicit Reader(FusedOp fused) : fused_(fused), body_(fused.getBody().front()) {}
+  explicit Reader(FusedOp fused)
+      : fused_(fused), body_(fused.getBody().front()), target_(targetOf(fused)) {}
 
   Result<KernelProgram> read() {
     std::string reason;
@@ -74,7 +77,7 @@ private:
       return unreadable(fused_, "a value that is no tensor");
     if (isParameter(tensor)) {
       value.kind = ValueKind::Parameter;
-      INGOT_ASSIGN(value.weight, layoutOf(tensor));
+      INGOT_ASSIGN(value.weight, layoutOf(tensor, target_));
       return value;
     }
     value.columns = tensor.getDimSize(1);
@@ -171,7 +174,11 @@ private:
             .Case([&](ArgmaxOp) { return set(out, OpKind::Argmax); })
             .Case([&](ArgmaxPartialOp) { return set(out, OpKind::ArgmaxPartial); })
             .Case([&](ArgmaxFoldOp) { return set(out, OpKind::ArgmaxFold); })
-            .Case([&](LinearOp) { return set(out, OpKind::Linear); })
+            .Case([&](LinearOp linear) {
+              if (const auto order = linear.getOrder())
+                out.slice = order->getKind() == OrderKind::mma ? order->getSpan() : 0;
+              return set(out, OpKind::Linear);
+            })
             .Case([&](PagedAttentionOp attention) {
               out.heads = attention.getHeads();
               out.headDim = cast<KvType>(attention.getKv().getType()).getKeyDim();
@@ -181,7 +188,7 @@ private:
             .Case([&](KvAppendOp) { return set(out, OpKind::KvAppend); })
             .Default([](Operation *) { return false; });
     if (!known)
-      return unreadable(fused_, op.getName().getStringRef().str() + " has no CPU emitter");
+      return unreadable(fused_, op.getName().getStringRef().str() + " has no emitter");
     return out;
   }
 
@@ -192,6 +199,7 @@ private:
 
   FusedOp fused_;
   Block &body_;
+  CodeTarget target_;
   KernelProgram program_;
   llvm::DenseMap<Value, int> index_; ///< into program_.values
   int nextSlot_ = 1;                 ///< slot 0 is the batch

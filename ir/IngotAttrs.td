@@ -25,7 +25,9 @@ def Ingot_RowsAttr : Ingot_Attr<"Rows", "rows"> {
 def Ingot_OrderKind : I32EnumAttr<"OrderKind", "how a reduction walks its elements", [
     I32EnumAttrCase<"chain", 0>,     // one FMA chain per output, K ascending in steps of `step`
     I32EnumAttrCase<"lanes", 1>,     // `step` lanes by FMA, then the halving tree
-    I32EnumAttrCase<"attention", 2>  // KV tiles of `step` positions, fresh state every `span`
+    I32EnumAttrCase<"attention", 2>, // KV tiles of `step` positions, fresh state every `span`
+    I32EnumAttrCase<"mma", 3>,       // matrix unit: steps of `step` elements of K in slices of `span`
+    I32EnumAttrCase<"attention_mma", 4> // as attention, its products on the matrix unit
   ]> {
   let cppNamespace = "::ingot";
   let genSpecializedAttr = 0;

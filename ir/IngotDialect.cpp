@@ -1,5 +1,6 @@
 #include "ir/IngotDialect.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -31,6 +32,12 @@ void IngotDialect::initialize() {
 #define GET_OP_LIST
 #include "ir/IngotOps.cpp.inc"
       >();
+}
+
+CodeTarget ingot::targetOf(Operation *op) {
+  auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
+  auto name = module ? module->getAttrOfType<StringAttr>(kTargetAttr) : StringAttr();
+  return name && name.getValue() == "cuda" ? CodeTarget::Cuda : CodeTarget::Cpu;
 }
 
 RowSpace ingot::rowSpaceOf(Type type) {

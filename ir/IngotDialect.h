@@ -46,6 +46,12 @@ struct KvCacheResource : public mlir::SideEffects::Resource::Base<KvCacheResourc
 
 namespace ingot {
 
+/// Whose arithmetic and layouts a program is made for: the module's `ingot.target`, set by
+/// fix-numerics; absent means Cpu.
+enum class CodeTarget { Cpu, Cuda };
+inline constexpr llvm::StringLiteral kTargetAttr = "ingot.target";
+CodeTarget targetOf(mlir::Operation *op);
+
 /// Row space of a row tensor: its encoding, or Tokens when it has none.
 RowSpace rowSpaceOf(mlir::Type type);
 

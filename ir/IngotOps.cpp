@@ -51,11 +51,14 @@ LogicalResult inRowSpace(Operation *op, Value value, RowSpace space, StringRef w
   return success();
 }
 
-/// Fails when the op carries an order of another kind than its own arithmetic.
-LogicalResult orderIs(Operation *op, std::optional<OrderAttr> order, OrderKind kind, int64_t step,
-                      int64_t span) {
+/// Fails when the op carries an order of another kind than its own arithmetic; `other` is the kind
+/// that the same arithmetic has on a matrix unit.
+LogicalResult orderIs(Operation *op, std::optional<OrderAttr> order, OrderKind kind,
+                      OrderKind other, int64_t step, int64_t span) {
   if (!order)
     return success();
+  if (order->getKind() == other)
+    kind = other;
   if (order->getKind() != kind)
     return op->emitOpError() << "order must be of kind " << stringifyOrderKind(kind) << ", is "
                              << stringifyOrderKind(order->getKind());
@@ -138,7 +141,7 @@ LogicalResult RmsNormOp::verify() {
   const int64_t columns = columnsOf(getInput());
   if (!(getEps().convertToDouble() > 0))
     return emitOpError("eps must be positive");
-  if (failed(orderIs(*this, getOrder(), OrderKind::lanes, 64, 0)))
+  if (failed(orderIs(*this, getOrder(), OrderKind::lanes, OrderKind::lanes, 64, 0)))
     return failure();
   if (!getHeadDim())
     return isVector(*this, getGamma(), columns, "gamma");
@@ -212,7 +215,7 @@ LogicalResult LinearOp::verify() {
     return failure();
   if (isa<QActType>(elementOf(getInput())) && !isa<QWeightType>(weight.getElementType()))
     return emitOpError("int8 rows need an integer weight");
-  return orderIs(*this, getOrder(), OrderKind::chain, 0, 0);
+  return orderIs(*this, getOrder(), OrderKind::chain, OrderKind::mma, 0, 0);
 }
 
 LogicalResult ArgmaxOp::verify() {
@@ -253,7 +256,7 @@ LogicalResult PagedAttentionOp::verify() {
   if (isa<QActType>(elementOf(getQuery())))
     return emitOpError("needs float queries");
   if (failed(hasLayer(*this, kv, getLayer())) ||
-      failed(orderIs(*this, getOrder(), OrderKind::attention, 64, 256)) ||
+      failed(orderIs(*this, getOrder(), OrderKind::attention, OrderKind::attention_mma, 64, 256)) ||
       failed(inRowSpace(*this, getQuery(), RowSpace::tokens, "query")) ||
       failed(sameRows(*this, getQuery(), getResult())) ||
       failed(hasColumns(*this, getQuery(), heads * kv.getKeyDim(), "query")))

@@ -194,9 +194,16 @@ def FixNumericsPass : IngotPass<"ingot-fix-numerics"> {
     %r = ingot.round %q : tensor<?x64xf32> -> tensor<?x64xbf16>
     %o = ingot.paged_attention %r, %kv, %batch {order = #ingot.order<attention, 64, 256>, ...} : tensor<?x64xbf16>, ...
     ```
+    With `target=cuda` a linear becomes a chain of matrix-unit steps of 16 elements of K, cut into
+    slices (`#ingot.order<mma, 16, 512>`: slices of 512, added left to right) where the output alone
+    would not fill the device, attention becomes `attention_mma`, and the module says
+    `ingot.target = "cuda"`.
+
     Needs: weights and activations quantized. Must stand before anything that depends on the
     batch.
   }];
+  let options = [Option<"target", "target", "std::string", "\"cpu\"",
+                        "Whose arithmetic: cpu (chains of fused multiply-adds) or cuda (matrix unit)">];
   let statistics = [Statistic<"numOrders", "num-orders", "orders stamped">,
                     Statistic<"numRounds", "num-rounds", "rounding points added">];
 }
@@ -266,12 +273,16 @@ def BucketVariantsPass : IngotPass<"ingot-bucket-variants"> {
     number of rows; what differs is where buffers lie: the decode bucket's arena is small enough
     for the caches. With `max-tokens` within the decode bucket there is no clone.
 
+    `split-kernels` gives every bucket kernels of its own (the `variant` of a fused op is the name
+    of its bucket), for targets that choose tiles by the number of tokens.
+
     Marks entries with `ingot.bucket` (name) and `ingot.max_tokens` (absent = the plan's limit).
     Needs: `ingot-outline`: the clone copies finished kernels.
   }];
   let options = [
     Option<"decodeTokens", "decode-tokens", "int64_t", "16", "Most tokens of the decode bucket">,
-    Option<"maxTokens", "max-tokens", "int64_t", "0", "Most tokens of a step; 0 = not known here">];
+    Option<"maxTokens", "max-tokens", "int64_t", "0", "Most tokens of a step; 0 = not known here">,
+    Option<"splitKernels", "split-kernels", "bool", "false", "Whether buckets share no kernel">];
 }
 
 def LaunchStatsPass : IngotPass<"ingot-launch-stats"> {
@@ -320,11 +331,12 @@ def QuantizeActivationsPass : IngotPass<"ingot-quantize-activations"> {
     %a = ingot.quantize %h : tensor<?x64xf32> -> tensor<?x64x!ingot.qact<pow2>>
     %q = ingot.linear %a, %wq : tensor<?x64x!ingot.qact<pow2>>, tensor<64x64x!ingot.qweight<4, 32>> -> tensor<?x64xf32>
     ```
+    `scale=bf16` rounds rows to bfloat16 before integer weights, too (recipes W4A16, W8A16).
     `scale=none` leaves rows before integer weights in float32: a recipe for measuring weights
     alone, which only the reference evaluator runs.
   }];
   let options = [
-    Option<"scale", "scale", "std::string", "\"pow2\"", "Activation scales: pow2, f32 or none">];
+    Option<"scale", "scale", "std::string", "\"pow2\"", "Activation scales: pow2, f32, none, or bf16 for rows that stay bfloat16">];
   let statistics = [Statistic<"numQuantize", "num-quantize", "int8 rounding points added">,
                     Statistic<"numRound", "num-round", "bfloat16 rounding points added">];
 }

@@ -30,21 +30,59 @@ int64_t chainStep(LinearOp linear) {
   return element.isBF16() ? 2 : 1;
 }
 
+/// Elements of K that one instruction of the matrix unit takes.
+constexpr int64_t kMatrixStep = 16;
+
+/// Elements of K per slice of a linear on the matrix unit; 0: all of K. Slices let several warps
+/// share an output where its rows alone would leave multiprocessors idle: as many slices, up to 8,
+/// as give kWarps strips of 16 rows, none shorter than kShortest. A function of the shape alone,
+/// never of the number of tokens: it decides bits.
+int64_t matrixSlice(LinearOp linear) {
+  constexpr int64_t kWarps = 1024, kShortest = 256, kAlign = 64;
+  auto weight = cast<RankedTensorType>(linear.getWeight().getType());
+  const int64_t strips = (weight.getDimSize(0) + 15) / 16, k = weight.getDimSize(1);
+  int64_t align = kAlign;
+  if (auto quantized = dyn_cast<QWeightType>(weight.getElementType())) {
+    if (quantized.getGroup() == 0)
+      return 0;
+    align = std::max(kAlign, quantized.getGroup()); // slices hold whole groups
+    if (align % kAlign != 0)
+      return 0;
+  }
+  int64_t slices = 1;
+  while (slices < 8 && strips * slices < kWarps && k / (slices * 2) >= kShortest)
+    slices *= 2;
+  if (slices == 1)
+    return 0;
+  const int64_t length = (k + slices - 1) / slices;
+  return (length + align - 1) / align * align;
+}
+
 /// The order of a reducing op, or null for all others.
-OrderAttr orderOf(Operation *op) {
+OrderAttr orderOf(Operation *op, bool matrixUnit) {
   MLIRContext *context = op->getContext();
   if (auto linear = dyn_cast<LinearOp>(op))
-    return OrderAttr::get(context, OrderKind::chain, chainStep(linear), 0);
+    return matrixUnit ? OrderAttr::get(context, OrderKind::mma, kMatrixStep, matrixSlice(linear))
+                      : OrderAttr::get(context, OrderKind::chain, chainStep(linear), 0);
   if (isa<RmsNormOp>(op))
     return OrderAttr::get(context, OrderKind::lanes, kReductionLanes, 0);
   if (isa<PagedAttentionOp>(op))
-    return OrderAttr::get(context, OrderKind::attention, kAttentionTile, kAttentionSegment);
+    return OrderAttr::get(context, matrixUnit ? OrderKind::attention_mma : OrderKind::attention,
+                          kAttentionTile, kAttentionSegment);
   return {};
 }
 
 struct FixNumericsPass : public ingot::impl::FixNumericsPassBase<FixNumericsPass> {
+  using FixNumericsPassBase::FixNumericsPassBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    if (target != "cpu" && target != "cuda") {
+      module.emitError() << "target: '" << target << "' has no arithmetic; write cpu or cuda";
+      return signalPassFailure();
+    }
+    if (target != "cpu")
+      module->setAttr(kTargetAttr, StringAttr::get(module.getContext(), target));
     SmallVector<NamedAttribute> texts;
     Builder builder(module.getContext());
     for (func::FuncOp entry : functionsOf(module)) {
@@ -74,7 +112,7 @@ private:
   }
 
   WalkResult stamp(Operation *op) {
-    OrderAttr order = orderOf(op);
+    OrderAttr order = orderOf(op, target == "cuda");
     if (!order)
       return WalkResult::advance();
     if (auto given = op->getAttrOfType<OrderAttr>("order"); given && given != order) {

@@ -31,14 +31,22 @@ struct BucketVariantsPass : public ingot::impl::BucketVariantsPassBase<BucketVar
       if (entry->hasAttr(kBucketAttr))
         continue;
       entry->setAttr(kBucketAttr, builder.getStringAttr("decode"));
+      markKernels(entry, "decode");
       if (maxTokens != 0 && maxTokens <= decodeTokens)
         continue;
       builder.setInsertionPointAfter(entry);
       auto wide = cast<func::FuncOp>(builder.clone(*entry));
       wide.setName((entry.getName() + "_wide").str());
       wide->setAttr(kBucketAttr, builder.getStringAttr("wide"));
+      markKernels(wide, "wide");
       entry->setAttr(kMaxTokensAttr, builder.getI64IntegerAttr(decodeTokens));
     }
+  }
+
+private:
+  void markKernels(func::FuncOp entry, StringRef bucket) {
+    if (splitKernels)
+      entry.walk([&](FusedOp fused) { fused.setVariant(bucket); });
   }
 };
 

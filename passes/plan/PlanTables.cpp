@@ -11,13 +11,13 @@ using namespace mlir;
 namespace ingot {
 
 /// Storage of an element type; vectors are f32 rows whatever the checkpoint holds.
-static void setFormat(artifact::Param &param, RankedTensorType type) {
+static void setFormat(artifact::Param &param, RankedTensorType type, CodeTarget target) {
   if (type.getRank() == 1) {
     param.format = "f32";
     param.layout = "row";
     return;
   }
-  param.layout = "panel32";
+  param.layout = target == CodeTarget::Cuda ? "mma16" : "panel32";
   if (auto weight = dyn_cast<QWeightType>(type.getElementType())) {
     param.format = weight.getBits() == 4 ? "int4" : "int8";
     param.group = static_cast<uint32_t>(weight.getGroup());
@@ -36,7 +36,7 @@ Result<artifact::Param> describeParam(ParamOp op) {
                   format("parameter %s is a matrix of float32; run ingot-quantize-weights",
                          param.name.c_str()));
   param.shape.assign(type.getShape().begin(), type.getShape().end());
-  setFormat(param, type);
+  setFormat(param, type, targetOf(op));
   param.interleave = static_cast<uint32_t>(op.getInterleave().value_or(0));
   uint64_t row = 0;
   if (auto sources = op.getSources())

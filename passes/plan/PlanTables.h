@@ -25,7 +25,7 @@ private:
   llvm::StringMap<uint32_t> params_, kernels_, buffers_;
 };
 
-/// The row of the parameter table for `op`.
+/// The row of the parameter table for `op`; matrices have the layout of the module's target.
 Result<artifact::Param> describeParam(ParamOp op);
 
 } // namespace ingot

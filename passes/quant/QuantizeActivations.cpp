@@ -21,9 +21,9 @@ struct QuantizeActivationsPass
   using QuantizeActivationsPassBase::QuantizeActivationsPassBase;
 
   void runOnOperation() override {
-    if (scale != "pow2" && scale != "f32" && scale != "none") {
+    if (scale != "pow2" && scale != "f32" && scale != "bf16" && scale != "none") {
       getOperation().emitError() << "scale: '" << scale
-                                 << "' is no activation scale; write pow2, f32 or none";
+                                 << "' is no activation scale; write pow2, f32, bf16 or none";
       return signalPassFailure();
     }
     for (func::FuncOp entry : functionsOf(getOperation())) {
@@ -40,6 +40,8 @@ private:
       return element;
     if (!isa<QWeightType>(element) || scale == "none")
       return {};
+    if (scale == "bf16")
+      return BFloat16Type::get(&getContext());
     return QActType::get(&getContext(), scale == "pow2" ? ActScale::pow2 : ActScale::f32);
   }
 

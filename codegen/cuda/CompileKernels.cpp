@@ -1,0 +1,203 @@
+#include "codegen/cuda/CompileKernels.h"
+
+#include "codegen/cuda/EmbeddedSources.h"
+#include "codegen/cuda/HostCompiler.h"
+#include "runtime/artifact/ModuleBundle.h"
+#include "runtime/base/Format.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+namespace ingot::cuda {
+
+namespace {
+
+constexpr std::string_view kCubinArchitectures[] = {"sm_80",  "sm_86",   "sm_89",
+                                                    "sm_90a", "sm_100a", "sm_120"};
+constexpr std::string_view kPtxArchitectures[] = {"compute_80", "compute_90"};
+constexpr std::string_view kHost = "host";
+
+struct Code {
+  KernelResources resources;
+  std::vector<uint8_t> bytes;
+};
+
+/// One source for one architecture.
+struct Task {
+  const KernelSource *source;
+  const std::string *architecture;
+  Code code;
+  KernelCode report;
+  Status status;
+};
+
+/// All that a compilation depends on besides source and architecture.
+std::string environmentOf(const Nvrtc *nvrtc, bool host) {
+  std::string text = host ? hostCompilerIdentity() : nvrtc->version() + " ";
+  if (!host)
+    text += Nvrtc::options();
+  for (const EmbeddedSource &source : embeddedSources()) {
+    text += '\n';
+    text += source.path;
+    text += '\n';
+    text += source.text;
+  }
+  return text;
+}
+
+std::vector<uint8_t> toEntry(const Code &code) {
+  std::vector<uint8_t> entry(sizeof code.resources + code.bytes.size());
+  std::memcpy(entry.data(), &code.resources, sizeof code.resources);
+  std::copy(code.bytes.begin(), code.bytes.end(), entry.begin() + sizeof code.resources);
+  return entry;
+}
+
+std::optional<Code> fromEntry(std::span<const uint8_t> entry) {
+  Code code;
+  if (entry.size() <= sizeof code.resources)
+    return std::nullopt;
+  std::memcpy(&code.resources, entry.data(), sizeof code.resources);
+  code.bytes.assign(entry.begin() + sizeof code.resources, entry.end());
+  return code;
+}
+
+class Compilation {
+public:
+  Compilation(const CompileKernelsOptions &options, const Nvrtc *nvrtc)
+      : options_(options), nvrtc_(nvrtc) {
+    for (const std::string &architecture : options.architectures)
+      environments_[architecture == kHost] = environmentOf(nvrtc, architecture == kHost);
+  }
+
+  void run(Task &task) const {
+    const bool host = *task.architecture == kHost;
+    const std::string_view parts[] = {task.source->name, task.source->text, *task.architecture,
+                                      environments_[host]};
+    const std::string key = KernelCache::keyOf(parts);
+    if (options_.cache)
+      if (const auto entry = options_.cache->find(key))
+        if (auto code = fromEntry(*entry)) {
+          task.code = std::move(*code);
+          task.report.cached = true;
+        }
+    if (!task.report.cached) {
+      const auto begin = std::chrono::steady_clock::now();
+      Result<Code> code = host ? compileHost(*task.source) : compileDevice(task);
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+      if (!code) {
+        task.status = std::move(code).status().at(task.source->name);
+        return;
+      }
+      task.code = *std::move(code);
+      task.report.seconds = seconds.count();
+      if (options_.cache)
+        options_.cache->store(key, toEntry(task.code));
+    }
+    task.report.kernel = task.source->name;
+    task.report.resources = task.code.resources;
+    task.report.bytes = task.code.bytes.size();
+  }
+
+private:
+  static Result<Code> compileHost(const KernelSource &source) {
+    Code code;
+    INGOT_ASSIGN(code.bytes, compileForHost({&source, 1}, {}));
+    return code;
+  }
+
+  Result<Code> compileDevice(const Task &task) const {
+    INGOT_ASSIGN(NvrtcOutput output, nvrtc_->compile(task.source->text, *task.architecture));
+    return Code{output.resources, std::move(output.code)};
+  }
+
+  const CompileKernelsOptions &options_;
+  const Nvrtc *nvrtc_;
+  std::string environments_[2]; ///< of NVRTC, of the host
+};
+
+void runAll(const Compilation &compilation, std::vector<Task> &tasks, unsigned threads,
+            const std::function<void(double)> &progress) {
+  std::atomic<size_t> next{0}, done{0};
+  const auto work = [&](bool reports) {
+    for (size_t i; (i = next.fetch_add(1)) < tasks.size();) {
+      compilation.run(tasks[i]);
+      const size_t finished = done.fetch_add(1) + 1;
+      if (reports && progress)
+        progress(static_cast<double>(finished) / static_cast<double>(tasks.size()));
+    }
+  };
+  std::vector<std::thread> workers;
+  for (unsigned i = 1; i < threads; ++i)
+    workers.emplace_back(work, false);
+  work(true);
+  for (std::thread &worker : workers)
+    worker.join();
+}
+
+CudaImage imageOf(const std::string &architecture, std::span<Task> tasks) {
+  CudaImage image;
+  image.architecture = architecture;
+  std::vector<CodeModule> modules;
+  for (Task &task : tasks) {
+    modules.push_back({task.code.bytes, {task.source->name}});
+    image.kernels.push_back(std::move(task.report));
+  }
+  image.bundle = writeModuleBundle(modules);
+  return image;
+}
+
+} // namespace
+
+std::vector<std::string> defaultArchitectures() {
+  std::vector<std::string> names(std::begin(kCubinArchitectures), std::end(kCubinArchitectures));
+  names.emplace_back(kPtxArchitectures[0]);
+  return names;
+}
+
+Status checkArchitecture(std::string_view architecture) {
+  std::string known;
+  for (const auto &list : {std::span<const std::string_view>(kCubinArchitectures),
+                           std::span<const std::string_view>(kPtxArchitectures),
+                           std::span<const std::string_view>(&kHost, 1)})
+    for (std::string_view name : list) {
+      if (name == architecture)
+        return Status::ok();
+      known += (known.empty() ? "" : ", ") + std::string(name);
+    }
+  return Status(ErrorClass::Usage, "cuda-architecture",
+                "target cuda has no architecture '" + std::string(architecture) +
+                    "'; known: " + known);
+}
+
+Result<std::vector<CudaImage>> compileKernels(std::span<const KernelSource> sources,
+                                              const CompileKernelsOptions &options,
+                                              const std::function<void(double)> &progress) {
+  std::unique_ptr<Nvrtc> nvrtc;
+  for (const std::string &architecture : options.architectures) {
+    INGOT_TRY(checkArchitecture(architecture));
+    if (architecture != kHost && !nvrtc) {
+      INGOT_ASSIGN(nvrtc, Nvrtc::load());
+    }
+  }
+  std::vector<Task> tasks;
+  for (const std::string &architecture : options.architectures)
+    for (const KernelSource &source : sources)
+      tasks.push_back({&source, &architecture, {}, {}, {}});
+  runAll(Compilation(options, nvrtc.get()), tasks, options.threads, progress);
+  if (options.cache)
+    options.cache->trim();
+
+  std::vector<CudaImage> images;
+  for (size_t a = 0; a < options.architectures.size(); ++a) {
+    const std::span<Task> own = std::span(tasks).subspan(a * sources.size(), sources.size());
+    for (Task &task : own)
+      INGOT_TRY(std::move(task.status));
+    images.push_back(imageOf(options.architectures[a], own));
+  }
+  return images;
+}
+
+} // namespace ingot::cuda
