@@ -1,4 +1,6 @@
-// Rule A (runtime/base/Numerics.h), one query row and head at a time.
+// Rule A (runtime/base/Numerics.h), one query row and head at a time; with a matrix unit its form
+// for tensor cores: both products are chains of the unit, p is rounded to bfloat16 for the second,
+// and the row sum has the order in which a quad of lanes holds a tile.
 #include "ir/reference/Ops.h"
 
 #include "runtime/base/Format.h"
@@ -28,14 +30,60 @@ struct Attend {
   int64_t head; ///< KV head
   float scale;
   int64_t visibleBegin, visibleEnd;
+  const matrix::MatrixUnit *unit; ///< null: chains of FMAs
 
   float score(int64_t position) const;
+  float unitScore(int64_t position) const;
+  void addValues(int64_t first, int64_t begin, int64_t end, const float *p, Softmax &state) const;
+  void addUnitValues(int64_t first, const float *p, Softmax &state) const;
   void tile(int64_t first, Softmax &state) const;
   Softmax segment(int64_t first) const;
   void row(float *out) const;
 };
 
+/// Positions or columns of one instruction of the matrix unit.
+constexpr int64_t kUnitDepth = 16;
+
+/// Sum of the p of a tile: lane t of a quad holds positions 8j + 2t and 8j + 2t + 1.
+float quadSum(const float *p) {
+  float lanes[4] = {};
+  for (int64_t j = 0; j < kAttentionTile; ++j)
+    lanes[j % 8 / 2] += p[j];
+  return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+}
+
+float Attend::unitScore(int64_t position) const {
+  const int64_t key = position * run.keyWidth + head * kv.keyDim;
+  float chain = 0.0f;
+  for (int64_t d = 0; d < kv.keyDim; d += kUnitDepth) {
+    uint16_t q[kUnitDepth] = {}, k[kUnitDepth] = {};
+    for (int64_t i = 0; i < std::min(kUnitDepth, kv.keyDim - d); ++i) {
+      q[i] = numerics::toBf16(query[d + i]);
+      k[i] = run.keys[key + d + i];
+    }
+    chain = matrix::chain(chain, q, k, kUnitDepth, matrix::Format::Bf16, *unit);
+  }
+  return chain * scale;
+}
+
+void Attend::addUnitValues(int64_t first, const float *p, Softmax &state) const {
+  uint16_t rounded[kAttentionTile];
+  for (int64_t j = 0; j < kAttentionTile; ++j)
+    rounded[j] = numerics::toBf16(p[j]);
+  for (int64_t d = 0; d < kv.valueDim; ++d) {
+    uint16_t v[kAttentionTile] = {}; // what is not visible counts as zero
+    for (int64_t j = std::max(first, visibleBegin);
+         j < std::min(first + kAttentionTile, visibleEnd); ++j)
+      v[j - first] = run.values[j * run.valueWidth + head * kv.valueDim + d];
+    for (int64_t j = 0; j < kAttentionTile; j += kUnitDepth)
+      state.values[d] = matrix::chain(state.values[d], rounded + j, v + j, kUnitDepth,
+                                      matrix::Format::Bf16, *unit);
+  }
+}
+
 float Attend::score(int64_t position) const {
+  if (unit)
+    return unitScore(position);
   const int64_t key = position * run.keyWidth + head * kv.keyDim;
   float chain = 0.0f;
   for (int64_t d = 0; d < kv.keyDim; d += 2) {
@@ -44,6 +92,16 @@ float Attend::score(int64_t position) const {
     chain = std::fmaf(query[second], run.keyAt(key + second), chain);
   }
   return chain * scale;
+}
+
+/// Positions [begin, end) of the tile at `first`.
+void Attend::addValues(int64_t first, int64_t begin, int64_t end, const float *p,
+                       Softmax &state) const {
+  for (int64_t j = begin; j < end; ++j)
+    for (int64_t d = 0; d < kv.valueDim; ++d) {
+      const float v = run.valueAt(j * run.valueWidth + head * kv.valueDim + d);
+      state.values[d] = std::fmaf(p[j - first], v, state.values[d]);
+    }
 }
 
 void Attend::tile(int64_t first, Softmax &state) const {
@@ -62,13 +120,13 @@ void Attend::tile(int64_t first, Softmax &state) const {
     p[j - first] = numerics::exp(p[j - first] - maximum);
   for (float &value : state.values)
     value *= alpha;
-  for (int64_t j = begin; j < end; ++j)
-    for (int64_t d = 0; d < kv.valueDim; ++d) {
-      const float v = run.valueAt(j * run.valueWidth + head * kv.valueDim + d);
-      state.values[d] = std::fmaf(p[j - first], v, state.values[d]);
-    }
+  if (unit)
+    addUnitValues(first, p, state);
+  else
+    addValues(first, begin, end, p, state);
   state.maximum = maximum;
-  state.sum = std::fmaf(state.sum, alpha, numerics::halvingTree(p, kAttentionTile));
+  const float sum = unit ? quadSum(p) : numerics::halvingTree(p, kAttentionTile);
+  state.sum = std::fmaf(state.sum, alpha, sum);
 }
 
 Softmax Attend::segment(int64_t first) const {
@@ -99,7 +157,8 @@ void Attend::row(float *out) const {
 } // namespace
 
 Result<Rows> evalPagedAttention(const Rows &query, KvState &state, const KvGeometry &kv,
-                                const Batch &batch, int64_t heads, float scale) {
+                                const Batch &batch, int64_t heads, float scale,
+                                const matrix::MatrixUnit *unit) {
   Rows result = Rows::ofFloats(query.rows, heads * kv.valueDim);
   for (int64_t t = 0; t < query.rows; ++t) {
     const KvRun &run = state.run(kv.group, kv.layer, batch.tokenSequence[t]);
@@ -117,7 +176,8 @@ Result<Rows> evalPagedAttention(const Rows &query, KvState &state, const KvGeome
                           h / (heads / kv.heads),
                           scale,
                           begin,
-                          end};
+                          end,
+                          unit};
       attend.row(result.row(t) + h * kv.valueDim);
     }
   }

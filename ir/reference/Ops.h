@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ir/reference/Values.h"
+#include "runtime/base/MatrixUnit.h"
 #include "runtime/base/Status.h"
 
 #include <span>
@@ -52,8 +53,9 @@ struct KvGeometry {
 void evalKvAppend(KvState &state, const KvGeometry &kv, const Rows &key, const Rows &value,
                   const Batch &batch);
 
-// Attention.cpp
+// Attention.cpp; with a matrix unit: order attention_mma, on bf16 queries and a bf16 cache
 Result<Rows> evalPagedAttention(const Rows &query, KvState &state, const KvGeometry &kv,
-                                const Batch &batch, int64_t heads, float scale);
+                                const Batch &batch, int64_t heads, float scale,
+                                const matrix::MatrixUnit *unit = nullptr);
 
 } // namespace ingot::reference

@@ -66,6 +66,21 @@ struct KvLayout {
   constexpr uint64_t blockBytes() const { return layers * layerBytes(); }
 };
 
+/// Layout of bf16 keys and values inside a block on GPUs (format "kv_bf16_rows"):
+///   block = [layers][kvHeads] { K [blockTokens][rowElements] bf16, V [blockTokens][rowElements] }
+/// Columns behind headDim are zero. KvView is used as above, with
+///   pool + table[s * tablePitch + p / blockTokens] * blockBytes
+///        + h * headBytes + (p % blockTokens) * rowBytes (+ valuesAt for values)
+struct KvRowsLayout {
+  uint32_t layers, kvHeads, headDim, blockTokens;
+  constexpr uint64_t rowElements() const { return (uint64_t(headDim) + 15) / 16 * 16; }
+  constexpr uint64_t rowBytes() const { return rowElements() * 2; }
+  constexpr uint64_t valuesAt() const { return blockTokens * rowBytes(); }
+  constexpr uint64_t headBytes() const { return 2 * valuesAt(); }
+  constexpr uint64_t layerBytes() const { return kvHeads * headBytes(); }
+  constexpr uint64_t blockBytes() const { return layers * layerBytes(); }
+};
+
 /// A kernel does the items [begin, end) of its launch and nothing else; it never looks at the
 /// thread count. `args` holds 64-bit slots: slot 0 is always the batch (every kernel needs the
 /// number of rows), then come the fused op's operands in order without those of batch type, then
