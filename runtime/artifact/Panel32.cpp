@@ -1,5 +1,6 @@
 #include "runtime/artifact/Panel32.h"
 
+#include "runtime/artifact/Mma16.h"
 #include "runtime/base/Numerics.h"
 
 #include <algorithm>
@@ -72,6 +73,8 @@ static void clearPanel(const WeightLayout &layout, uint8_t *panel) {
 
 void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint64_t firstPanel,
                 uint64_t panels, uint8_t *out) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::packPanels(layout, matrix, firstPanel, panels, out);
   assert(layout.kind == LayoutKind::Panel32 && layout.isQuantized());
   assert(matrix.values.size() == layout.rows * layout.columns);
   assert(matrix.scales.size() == layout.rows * layout.groups());
@@ -96,6 +99,8 @@ void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint6
 
 void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values,
                     uint64_t firstPanel, uint64_t panels, uint8_t *out) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::packPanelsBf16(layout, values, firstPanel, panels, out);
   assert(layout.kind == LayoutKind::Panel32 && layout.format == WeightFormat::Bf16);
   assert(values.size() == layout.rows * layout.columns);
   assert(firstPanel + panels <= layout.units);
@@ -116,6 +121,8 @@ void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values
 // ---------------------------------------------------------------------------------------
 
 void setPanelScales(const WeightLayout &layout, uint16_t scale, uint8_t *panel) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::setPanelScales(layout, scale, panel);
   uint16_t scales[kPanelColumns];
   std::fill_n(scales, kPanelColumns, scale);
   for (uint64_t group = 0; group < layout.groups(); ++group)
@@ -135,6 +142,8 @@ static void clearElement(const WeightLayout &layout, uint64_t column, uint64_t k
 }
 
 void clearPanelPadding(const WeightLayout &layout, uint64_t index, uint8_t *panel) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::clearPanelPadding(layout, index, panel);
   for (uint64_t column = 0; column < kPanelColumns; ++column) {
     const bool isPadding = layout.rowAt(index, column) < 0;
     for (uint64_t k = isPadding ? 0 : layout.columns; k < layout.paddedColumns(); ++k)
@@ -148,6 +157,8 @@ void clearPanelPadding(const WeightLayout &layout, uint64_t index, uint8_t *pane
 // ----------------------------------------------------------------------------------------
 
 int panelValue(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::panelValue(layout, data, row, k);
   assert(layout.isQuantized() && row < layout.rows && k < layout.paddedColumns());
   const uint64_t slot = layout.slotOfRow(row), column = slot % kPanelColumns;
   const uint8_t *block = panelOf(layout, data, slot) + blockOffset(layout, k / kBlockK);
@@ -158,6 +169,8 @@ int panelValue(const WeightLayout &layout, const uint8_t *data, uint64_t row, ui
 }
 
 uint16_t panelScale(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t group) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::panelScale(layout, data, row, group);
   assert(layout.isQuantized() && row < layout.rows && group < layout.groups());
   const uint64_t slot = layout.slotOfRow(row);
   uint16_t bits;
@@ -168,6 +181,8 @@ uint16_t panelScale(const WeightLayout &layout, const uint8_t *data, uint64_t ro
 }
 
 uint16_t panelBf16(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::panelBf16(layout, data, row, k);
   assert(layout.format == WeightFormat::Bf16 && row < layout.rows && k < layout.paddedColumns());
   const uint64_t slot = layout.slotOfRow(row);
   uint16_t bits;
@@ -192,6 +207,8 @@ static void unpackBlock(WeightFormat format, const uint8_t *block, int8_t *value
 }
 
 void unpackPanel(const WeightLayout &layout, const uint8_t *panel, int8_t *values) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::unpackPanel(layout, panel, values);
   assert(layout.isQuantized());
   const uint64_t blockBytes = panelBlockBytes(layout.format), scales = 2 * kPanelColumns;
   for (uint64_t b = 0; b < layout.blocks(); ++b) {
@@ -202,6 +219,8 @@ void unpackPanel(const WeightLayout &layout, const uint8_t *panel, int8_t *value
 }
 
 void unpackPanel(const WeightLayout &layout, const uint8_t *panel, float *values) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::unpackPanel(layout, panel, values);
   assert(layout.format == WeightFormat::Bf16);
   std::vector<uint16_t> halves(layout.paddedColumns() * kPanelColumns);
   std::memcpy(halves.data(), panel, halves.size() * sizeof(uint16_t));

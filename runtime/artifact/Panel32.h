@@ -14,6 +14,8 @@
 //          panel bytes = paddedK * 64
 //
 // Padding columns and padding k hold the value 0 (nibble 8, byte 128) and padding columns scale 0.
+//
+// The functions take every layout of panels: those of kind mma16 are passed on to Mma16.h.
 #pragma once
 
 #include "runtime/artifact/WeightLayout.h"
@@ -55,7 +57,7 @@ uint16_t panelBf16(const WeightLayout &layout, const uint8_t *data, uint64_t row
 void unpackPanel(const WeightLayout &layout, const uint8_t *panel, int8_t *values);
 /// The same of a bf16 panel, widened.
 void unpackPanel(const WeightLayout &layout, const uint8_t *panel, float *values);
-/// Writes the `columns` dequantized values of a logical row of any panel32 format.
+/// Writes the `columns` dequantized values of a logical row of any format.
 void unpackPanelRow(const WeightLayout &layout, const uint8_t *data, uint64_t row, float *out);
 
 } // namespace ingot

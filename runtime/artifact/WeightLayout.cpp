@@ -8,7 +8,7 @@
 namespace ingot {
 
 static constexpr const char *kFormatNames[] = {"f32", "bf16", "int8", "int4"};
-static constexpr const char *kLayoutNames[] = {"row", "panel32"};
+static constexpr const char *kLayoutNames[] = {"row", "panel32", "mma16"};
 /// No dimension of a parameter is larger than this; far above any model, far below an overflow.
 static constexpr uint64_t kMaxDimension = uint64_t(1) << 32;
 /// No parameter is larger than this.
@@ -32,15 +32,16 @@ static std::optional<Enum> byName(const char *const (&names)[count], std::string
 static Status checkOptions(const WeightLayout &layout) {
   if (layout.kind == LayoutKind::Row && layout.format != WeightFormat::F32)
     return refuse(format("layout row stores f32, not %s", formatName(layout.format)));
-  if (layout.kind == LayoutKind::Panel32 && layout.format == WeightFormat::F32)
-    return refuse("layout panel32 stores bf16, int8 and int4, not f32");
+  if (layout.isPaneled() && layout.format == WeightFormat::F32)
+    return refuse(format("layout %s stores bf16, int8 and int4, not f32", layoutName(layout.kind)));
   if (layout.group % kBlockK != 0 || (layout.group != 0 && !layout.isQuantized()))
     return refuse(format("group %u: int formats take a multiple of 32 or 0 (per channel), others 0",
                          layout.group));
   if (layout.interleave == 0)
     return Status::ok();
-  if (layout.interleave != kInterleave || layout.kind != LayoutKind::Panel32)
-    return refuse(format("interleave %u: panel32 takes 0 or 16, row takes 0", layout.interleave));
+  if (layout.interleave != kInterleave || !layout.isPaneled())
+    return refuse(
+        format("interleave %u: panel32 and mma16 take 0 or 16, row takes 0", layout.interleave));
   if (layout.rows % 2 != 0)
     return refuse(format("interleave 16 needs two sources of equal rows, got %llu rows together",
                          static_cast<unsigned long long>(layout.rows)));
@@ -57,7 +58,9 @@ static Status computeSizes(WeightLayout &layout) {
     // Half panels of each source, and their number rounded up to whole 32-row steps of the output.
     const uint64_t interleaved = ceilDiv(layout.rows / 2, kPanelColumns) * 2;
     layout.units = layout.interleave ? interleaved : plain;
-    const uint64_t scaleBytes = layout.isQuantized() ? layout.groups() * kPanelColumns * 2 : 0;
+    // Scales of groups that are padding have a place in mma16 only.
+    const uint64_t groups = ceilDiv(layout.blocks(), layout.blocksPerGroup());
+    const uint64_t scaleBytes = layout.isQuantized() ? groups * kPanelColumns * 2 : 0;
     const uint64_t blockBytes = layout.format == WeightFormat::Int4   ? 512
                                 : layout.format == WeightFormat::Int8 ? 1024
                                                                       : 2048;
@@ -81,7 +84,7 @@ Result<WeightLayout> WeightLayout::make(std::string_view formatText, std::string
                                 static_cast<int>(formatText.size()), formatText.data()));
   const auto kindValue = byName<LayoutKind>(kLayoutNames, layoutText);
   if (!kindValue)
-    return refuse(ingot::format("unknown layout \"%.*s\"; known are row and panel32",
+    return refuse(ingot::format("unknown layout \"%.*s\"; known are row, panel32 and mma16",
                                 static_cast<int>(layoutText.size()), layoutText.data()));
   if (shape.empty() || shape.size() > 2)
     return refuse(ingot::format("a shape of %zu dimensions; parameters have 1 or 2", shape.size()));

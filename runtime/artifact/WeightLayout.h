@@ -1,6 +1,7 @@
-// Where the elements of a packed parameter lie: sizes and index arithmetic. The two layouts are
+// Where the elements of a packed parameter lie: sizes and index arithmetic. The layouts are
 //   row      RowLayout.h: f32 vectors and matrices (norm gains)
-//   panel32  Panel32.h: matrices and embedding tables as the kernels read them
+//   panel32  Panel32.h: matrices and embedding tables as kernels on CPUs read them
+//   mma16    Mma16.h: the same as kernels on GPUs read them
 #pragma once
 
 #include "runtime/base/Status.h"
@@ -12,10 +13,10 @@
 namespace ingot {
 
 enum class WeightFormat : uint8_t { F32, Bf16, Int8, Int4 };
-enum class LayoutKind : uint8_t { Row, Panel32 };
+enum class LayoutKind : uint8_t { Row, Panel32, Mma16 };
 
 const char *formatName(WeightFormat format); ///< "f32", "bf16", "int8", "int4"
-const char *layoutName(LayoutKind kind);     ///< "row", "panel32"
+const char *layoutName(LayoutKind kind);     ///< "row", "panel32", "mma16"
 
 /// Output columns of a panel, elements of K in a block.
 inline constexpr uint64_t kPanelColumns = 32;
@@ -28,7 +29,8 @@ inline constexpr uint64_t kParamAlign = 64;
 /// Geometry of one packed parameter. Checked when made: no later arithmetic can overflow.
 ///
 /// A parameter is a sequence of `units` equal pieces of `unitBytes`: rows of the row layout, panels
-/// of panel32. Units are what writers stream and generators fill independently.
+/// of 32 rows of panel32 and mma16. Units are what writers stream and generators fill
+/// independently.
 struct WeightLayout {
   WeightFormat format = WeightFormat::F32;
   LayoutKind kind = LayoutKind::Row;
@@ -45,17 +47,22 @@ struct WeightLayout {
                                    std::span<const uint64_t> shape, uint32_t group,
                                    uint32_t interleave);
 
-  /// K rounded up to 32.
-  uint64_t paddedColumns() const { return (columns + kBlockK - 1) / kBlockK * kBlockK; }
+  /// K rounded up to 32, or to 64 in mma16.
+  uint64_t paddedColumns() const {
+    const uint64_t step = kind == LayoutKind::Mma16 ? 2 * kBlockK : kBlockK;
+    return (columns + step - 1) / step * step;
+  }
   /// Blocks of 32 along K.
   uint64_t blocks() const { return paddedColumns() / kBlockK; }
   /// Blocks that share one scale, at least one; the last group may have fewer.
   uint64_t blocksPerGroup() const { return group == 0 ? blocks() : group / kBlockK; }
-  /// Scales per row (int formats).
-  uint64_t groups() const { return (blocks() + blocksPerGroup() - 1) / blocksPerGroup(); }
+  /// Scales per row (int formats). The stream of a layout may have more: those of padding.
+  uint64_t groups() const { return group == 0 ? 1 : (columns + group - 1) / group; }
+  /// Stored in panels of 32 rows: panel32, mma16.
+  bool isPaneled() const { return kind != LayoutKind::Row; }
   bool isQuantized() const { return format == WeightFormat::Int8 || format == WeightFormat::Int4; }
 
-  /// panel32: the logical row in `column` of `panel`, or -1 for padding. Plain: 32 * panel +
+  /// Panels: the logical row in `column` of `panel`, or -1 for padding. Plain: 32 * panel +
   /// column. Interleaved with F = rows / 2 rows of each source: columns 0..15 hold rows 16 * panel
   /// + column of the first source, columns 16..31 the same rows of the second, which starts at
   /// logical row F.
