@@ -2,7 +2,6 @@
 
 #include "runtime/base/Format.h"
 #include "runtime/base/Mxcsr.h"
-#include "runtime/device/HostMemory.h"
 
 #include <algorithm>
 #include <cassert>
@@ -51,12 +50,12 @@ Status CpuDevice::loadKernels(const Artifact &artifact, const std::string &level
   return Status::ok();
 }
 
-Result<std::unique_ptr<Memory>> CpuDevice::allocate(uint64_t bytes) {
-  return HostMemory::allocate(bytes);
+std::string CpuDevice::describe() const {
+  return format("cpu %s, %u %s", level_.c_str(), workers(), workers() == 1 ? "thread" : "threads");
 }
 
-Ticket CpuDevice::launch(const Program &program, const artifact::SymbolValues &symbols) {
-  outcome_ = countItems(program, symbols);
+Ticket CpuDevice::launch(const Program &program, const Step &step) {
+  outcome_ = countItems(program, step.symbols);
   if (outcome_.isOk()) {
     failure_.store(0, std::memory_order_relaxed);
     for (uint32_t member = 0; member < team_->size() && !items_.empty(); ++member)

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/artifact/Artifact.h"
-#include "runtime/device/Device.h"
+#include "runtime/device/HostDevice.h"
 #include "runtime/device/ItemQueue.h"
 #include "runtime/device/ThreadTeam.h"
 
@@ -21,7 +21,7 @@ struct CpuOptions {
 /// Processors in this process's affinity mask, at least 1.
 uint32_t availableProcessors();
 
-class CpuDevice final : public Device {
+class CpuDevice final : public HostDevice {
 public:
   /// Chooses and loads an image of `artifact`, which must outlive the device.
   static Result<std::unique_ptr<CpuDevice>> create(const Artifact &artifact,
@@ -29,9 +29,9 @@ public:
   ~CpuDevice() override;
 
   std::string_view name() const override { return "cpu"; }
+  std::string describe() const override;
   uint32_t workers() const override { return team_->size(); }
-  Result<std::unique_ptr<Memory>> allocate(uint64_t bytes) override;
-  Ticket launch(const Program &program, const artifact::SymbolValues &symbols) override;
+  Ticket launch(const Program &program, const Step &step) override;
   Status wait(Ticket ticket) override;
   void forEach(uint32_t items, const std::function<void(uint32_t)> &fn) override;
 

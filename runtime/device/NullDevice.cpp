@@ -2,20 +2,15 @@
 
 #include "runtime/base/Format.h"
 #include "runtime/base/Mxcsr.h"
-#include "runtime/device/HostMemory.h"
 
 #include <cassert>
 
 namespace ingot {
 
-Result<std::unique_ptr<Memory>> NullDevice::allocate(uint64_t bytes) {
-  return HostMemory::allocate(bytes);
-}
-
-Ticket NullDevice::launch(const Program &program, const artifact::SymbolValues &symbols) {
+Ticket NullDevice::launch(const Program &program, const Step &step) {
   outcome_ = Status::ok();
   for (const Command &command : program.commands) {
-    const uint64_t items = artifact::evaluate(*command.items, symbols).value_or(0);
+    const uint64_t items = artifact::evaluate(*command.items, step.symbols).value_or(0);
     if (!hook_ || !outcome_.isOk())
       continue;
     const int32_t code =

@@ -1,11 +1,11 @@
 // A device that computes nothing: to clone when a new target is added, and to fake one in tests.
 #pragma once
 
-#include "runtime/device/Device.h"
+#include "runtime/device/HostDevice.h"
 
 namespace ingot {
 
-class NullDevice final : public Device {
+class NullDevice final : public HostDevice {
 public:
   /// Stands in for a kernel: the same arguments, all items at once. A nonzero code fails the step.
   using Hook = std::function<int32_t(const Command &command, const uint64_t *args, uint32_t items)>;
@@ -14,8 +14,7 @@ public:
 
   std::string_view name() const override { return "null"; }
   uint32_t workers() const override { return 1; }
-  Result<std::unique_ptr<Memory>> allocate(uint64_t bytes) override;
-  Ticket launch(const Program &program, const artifact::SymbolValues &symbols) override;
+  Ticket launch(const Program &program, const Step &step) override;
   Status wait(Ticket ticket) override;
   void forEach(uint32_t items, const std::function<void(uint32_t)> &fn) override;
 

@@ -28,6 +28,17 @@ Status checkKvGroups(const artifact::Plan &plan) {
   return Status::ok();
 }
 
+/// Those of the plan and of every probe.
+std::vector<const artifact::Schedule *> allSchedules(const artifact::Manifest &manifest) {
+  std::vector<const artifact::Schedule *> all;
+  for (const artifact::Schedule &schedule : manifest.plan.schedules)
+    all.push_back(&schedule);
+  for (const artifact::Probe &probe : manifest.probes)
+    for (const artifact::Schedule &schedule : probe.schedules)
+      all.push_back(&schedule);
+  return all;
+}
+
 } // namespace
 
 Result<std::unique_ptr<Executor>> Executor::create(const artifact::Manifest &manifest,
@@ -35,21 +46,32 @@ Result<std::unique_ptr<Executor>> Executor::create(const artifact::Manifest &man
                                                    Device &device, const ExecutorConfig &config) {
   INGOT_TRY(checkKvGroups(manifest.plan));
   std::unique_ptr<Executor> executor(new Executor(manifest, device));
+  // Weights first: what is left of the device's memory is for the cache.
+  INGOT_TRY(executor->placeParams(params));
   INGOT_TRY(executor->allocate(config));
-  INGOT_TRY(executor->bindSchedules(params, config.forceSchedule));
+  INGOT_TRY(executor->bindSchedules(config.forceSchedule));
   return executor;
+}
+
+Status Executor::placeParams(const std::vector<const uint8_t *> &params) {
+  // Only what this plan's launches use: an artifact may hold weights in several layouts.
+  std::vector<std::span<const uint8_t>> pieces(params.size());
+  for (const artifact::Schedule *schedule : allSchedules(manifest_))
+    for (const artifact::Launch &launch : schedule->launches)
+      for (const artifact::Arg &arg : launch.args)
+        if (arg.kind == artifact::ArgKind::Param && arg.index < params.size())
+          pieces[arg.index] = {params[arg.index], manifest_.params[arg.index].data.bytes};
+  INGOT_ASSIGN(params_, device_.place(pieces, "the weights"));
+  return Status::ok();
 }
 
 Status Executor::allocate(const ExecutorConfig &config) {
   const artifact::Plan &plan = manifest_.plan;
   maxReturnedRows_ = config.maxReturnedRows;
   uint64_t arenaBytes = 64;
-  for (const artifact::Schedule &schedule : plan.schedules)
-    arenaBytes = std::max(arenaBytes, schedule.arenaBytes);
-  for (const artifact::Probe &probe : manifest_.probes)
-    for (const artifact::Schedule &schedule : probe.schedules)
-      arenaBytes = std::max(arenaBytes, schedule.arenaBytes);
-  INGOT_ASSIGN(arena_, device_.allocate(arenaBytes));
+  for (const artifact::Schedule *schedule : allSchedules(manifest_))
+    arenaBytes = std::max(arenaBytes, schedule->arenaBytes);
+  INGOT_ASSIGN(arena_, device_.allocate(arenaBytes, "the arena of activations"));
 
   artifact::SymbolValues most;
   for (const artifact::Schedule &schedule : plan.schedules)
@@ -59,42 +81,65 @@ Status Executor::allocate(const ExecutorConfig &config) {
   most.returnedRows = config.maxReturnedRows;
   io_.resize(plan.buffers.size());
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
-    if (plan.buffers[i].kind != artifact::BufferKind::Io)
+    const artifact::Buffer &buffer = plan.buffers[i];
+    if (buffer.kind != artifact::BufferKind::Io)
       continue;
-    INGOT_ASSIGN(io_[i],
-                 device_.allocate(most.of(plan.buffers[i].rows) * plan.buffers[i].rowBytes));
+    INGOT_ASSIGN(io_[i], device_.allocateStep(most.of(buffer.rows) * buffer.rowBytes, buffer.name));
   }
+  return allocateKv(config.kvBlocks);
+}
 
-  const artifact::KvGroup &group = plan.kvGroups[0];
-  INGOT_ASSIGN(kv_, device_.allocate(config.kvBlocks * group.blockBytes));
-  kvViews_.resize(group.layers);
+Status Executor::allocateKv(uint32_t blocks) {
+  const artifact::KvGroup &group = manifest_.plan.kvGroups[0];
+  auto pool =
+      device_.allocate(blocks * group.blockBytes, format("the KV pool of %u blocks of %s", blocks,
+                                                         formatBytes(group.blockBytes).c_str()));
+  if (!pool) {
+    const Status status = std::move(pool).status();
+    const std::optional<uint64_t> free = device_.freeBytes();
+    if (status.id() != "device-memory" || !free)
+      return status;
+    // Some of what is free always goes to the driver.
+    return {status.errorClass(), "device-memory",
+            format("%s; about %llu blocks would fit: --kv-blocks", status.message().c_str(),
+                   static_cast<unsigned long long>(*free / 16 * 15 / group.blockBytes))};
+  }
+  kv_ = *std::move(pool);
+  std::vector<abi::KvView> views(group.layers);
   for (uint32_t layer = 0; layer < group.layers; ++layer)
-    kvViews_[layer] = {kv_->data() + layer * (group.blockBytes / group.layers), nullptr,
-                       group.blockBytes, 0, 0};
+    views[layer] = {
+        reinterpret_cast<uint8_t *>(kv_->address() + layer * (group.blockBytes / group.layers)),
+        nullptr, group.blockBytes, 0, 0};
+  TableLimits limits;
+  for (const artifact::Schedule *schedule : allSchedules(manifest_))
+    limits.tokens = std::max<uint64_t>(limits.tokens, schedule->maxTokens);
+  limits.sequences = manifest_.memory.maxSequences;
+  limits.rows = maxReturnedRows_;
+  limits.tablePitch = blocksForTokens(manifest_.memory.maxContext, group.blockTokens);
+  INGOT_ASSIGN(tables_, StepTables::create(device_, std::move(views), limits));
   return Status::ok();
 }
 
-Result<uint64_t> Executor::resolve(const artifact::Arg &arg, const artifact::Schedule &schedule,
-                                   const std::vector<const uint8_t *> &params) const {
-  const auto address = [](const void *p) { return reinterpret_cast<uint64_t>(p); };
+Result<uint64_t> Executor::resolve(const artifact::Arg &arg,
+                                   const artifact::Schedule &schedule) const {
   switch (arg.kind) {
   case artifact::ArgKind::Batch:
-    return address(&batchView_);
+    return tables_->batchAddress();
   case artifact::ArgKind::Kv:
-    if (arg.index == 0 && arg.value < kvViews_.size())
-      return address(&kvViews_[arg.value]);
+    if (arg.index == 0 && arg.value < tables_->layers())
+      return tables_->kvAddress(arg.value);
     break;
   case artifact::ArgKind::Buffer:
     if (arg.index >= io_.size())
       break;
     if (io_[arg.index])
-      return address(io_[arg.index]->data()) + arg.value;
+      return io_[arg.index]->address() + arg.value;
     if (arg.index < schedule.offsets.size() && schedule.offsets[arg.index] < arena_->bytes())
-      return address(arena_->data()) + schedule.offsets[arg.index] + arg.value;
+      return arena_->address() + schedule.offsets[arg.index] + arg.value;
     break;
   case artifact::ArgKind::Param:
-    if (arg.index < params.size() && params[arg.index])
-      return address(params[arg.index]) + arg.value;
+    if (arg.index < params_.addresses.size() && params_.addresses[arg.index])
+      return params_.addresses[arg.index] + arg.value;
     break;
   case artifact::ArgKind::Constant:
     return arg.value;
@@ -105,32 +150,49 @@ Result<uint64_t> Executor::resolve(const artifact::Arg &arg, const artifact::Sch
                             static_cast<unsigned long long>(arg.value)));
 }
 
-Result<Executor::BoundSchedule> Executor::bind(const artifact::Schedule &schedule,
-                                               const std::vector<const uint8_t *> &params) const {
+artifact::SymbolValues Executor::boundsOf(const artifact::Schedule &schedule) const {
+  artifact::SymbolValues bounds = artifact::symbolBounds(schedule, manifest_.memory);
+  bounds.returnedRows = std::min<uint64_t>(bounds.returnedRows, maxReturnedRows_);
+  // Full items, and a shorter one at the end of each sequence.
+  bounds.attentionItems =
+      std::min(bounds.attentionItems, bounds.tokens / abi::kAttentionTokens + bounds.sequences);
+  return bounds;
+}
+
+uint32_t Executor::outputBuffer(StepOutput output) const {
+  return output == StepOutput::Logits ? manifest_.plan.logitsBuffer : manifest_.plan.argmaxBuffer;
+}
+
+Result<Executor::BoundSchedule> Executor::bind(const artifact::Schedule &schedule) const {
   BoundSchedule bound{&schedule, {}};
+  Program &program = bound.program;
   for (const artifact::Launch &launch : schedule.launches) {
     if (launch.kind != artifact::LaunchKind::Kernel)
       return unsupported(format("launch %s is of kind %s; device %s runs kernels only",
                                 launch.label.c_str(), artifact::nameOf(launch.kind),
                                 std::string(device_.name()).c_str()));
-    bound.program.commands.push_back({launch.kernel,
-                                      static_cast<uint32_t>(bound.program.args.size()),
-                                      &launch.items, launch.label});
+    program.commands.push_back(
+        {launch.kernel, static_cast<uint32_t>(program.args.size()), &launch.items, launch.label});
     for (const artifact::Arg &arg : launch.args) {
-      INGOT_ASSIGN(const uint64_t slot, resolve(arg, schedule, params));
-      bound.program.args.push_back(slot);
+      INGOT_ASSIGN(const uint64_t slot, resolve(arg, schedule));
+      program.args.push_back(slot);
     }
   }
+  program.name = schedule.name;
+  program.bounds = boundsOf(schedule);
+  program.tables = tables_->memory();
+  program.results = io_[outputBuffer(schedule.output)].get();
+  INGOT_TRY(device_.prepare(program));
   return bound;
 }
 
-Status Executor::bindSchedules(const std::vector<const uint8_t *> &params, int32_t forceSchedule) {
+Status Executor::bindSchedules(int32_t forceSchedule) {
   int32_t rank[2] = {0, 0}; // per output kind
   for (const artifact::Schedule &schedule : manifest_.plan.schedules) {
     const int32_t own = rank[static_cast<int>(schedule.output)]++;
     if (forceSchedule >= 0 && own != forceSchedule)
       continue;
-    INGOT_ASSIGN(BoundSchedule bound, bind(schedule, params));
+    INGOT_ASSIGN(BoundSchedule bound, bind(schedule));
     if (schedule.output == StepOutput::Logits) // any step may turn out to need logits
       maxStepTokens_ = std::max(maxStepTokens_, schedule.maxTokens);
     schedules_.push_back(std::move(bound));
@@ -140,7 +202,7 @@ Status Executor::bindSchedules(const std::vector<const uint8_t *> &params, int32
   for (const artifact::Probe &probe : manifest_.probes) {
     probes_.emplace_back();
     for (const artifact::Schedule &schedule : probe.schedules) {
-      INGOT_ASSIGN(BoundSchedule bound, bind(schedule, params));
+      INGOT_ASSIGN(BoundSchedule bound, bind(schedule));
       probes_.back().push_back(std::move(bound));
     }
   }
@@ -175,31 +237,44 @@ Result<LaunchedStep> Executor::launchOn(const BoundSchedule *bound, const Batch 
         format("a step of %u tokens and %zu rows; the plan holds %u tokens, the buffers %u "
                "rows",
                batch.tokens(), batch.rows().size(), maxStepTokens_, maxReturnedRows_));
-  batchView_ = batch.view();
-  for (abi::KvView &view : kvViews_) {
-    view.table = batch.blockTable();
-    view.tablePitch = batch.tablePitch();
-  }
-  const artifact::SymbolValues symbols{batchView_.tokens, batchView_.sequences,
-                                       batchView_.returnedRows, batchView_.attentionItems};
-  const Ticket ticket = device_.launch(bound->program, symbols);
-  return LaunchedStep{ticket, bound->schedule->output, batchView_.returnedRows};
+  LaunchedStep launched{{},
+                        bound->schedule->output,
+                        static_cast<uint32_t>(batch.rows().size()),
+                        static_cast<uint32_t>(launched_ % device_.stepsInFlight())};
+  Step step;
+  step.slot = launched.slot;
+  INGOT_ASSIGN(step.tableBytes, tables_->fill(batch, step.slot));
+  const abi::BatchView view = batch.view();
+  step.symbols = {view.tokens, view.sequences, view.returnedRows, view.attentionItems};
+  step.resultBytes = launched.rows * manifest_.plan.buffers[outputBuffer(launched.output)].rowBytes;
+  launched.ticket = device_.launch(bound->program, step);
+  ++launched_;
+  return launched;
 }
 
-Status Executor::wait(const LaunchedStep &step) { return device_.wait(step.ticket); }
+Status Executor::wait(const LaunchedStep &step) {
+  resultSlot_[static_cast<int>(step.output)] = step.slot;
+  return device_.wait(step.ticket);
+}
+
+const uint8_t *Executor::resultRow(StepOutput output, uint32_t row) const {
+  const uint32_t buffer = outputBuffer(output);
+  return io_[buffer]->host(resultSlot_[static_cast<int>(output)]) +
+         row * manifest_.plan.buffers[buffer].rowBytes;
+}
 
 std::span<const float> Executor::logits(uint32_t row) const {
-  const artifact::Plan &plan = manifest_.plan;
-  const uint8_t *base = io_[plan.logitsBuffer]->data();
-  const uint64_t rowBytes = plan.buffers[plan.logitsBuffer].rowBytes;
-  return {reinterpret_cast<const float *>(base + row * rowBytes), plan.vocab};
+  return {reinterpret_cast<const float *>(resultRow(StepOutput::Logits, row)),
+          manifest_.plan.vocab};
 }
 
 uint32_t Executor::argmax(uint32_t row) const {
-  const artifact::Plan &plan = manifest_.plan;
-  const uint8_t *base = io_[plan.argmaxBuffer]->data();
-  const uint64_t rowBytes = plan.buffers[plan.argmaxBuffer].rowBytes;
-  return *reinterpret_cast<const uint32_t *>(base + row * rowBytes);
+  return *reinterpret_cast<const uint32_t *>(resultRow(StepOutput::Argmax, row));
+}
+
+Status Executor::fillKvBlock(uint32_t block, uint8_t value) {
+  const std::vector<uint8_t> bytes(kvBlockBytes(), value);
+  return device_.write(*kv_, block * kvBlockBytes(), bytes);
 }
 
 uint64_t Executor::kvBlockBytes() const { return manifest_.plan.kvGroups[0].blockBytes; }

@@ -4,7 +4,7 @@
 
 #include "runtime/artifact/KernelAbi.h"
 #include "runtime/device/Device.h"
-#include "runtime/sched/Batch.h"
+#include "runtime/engine/StepTables.h"
 
 namespace ingot {
 
@@ -19,6 +19,7 @@ struct LaunchedStep {
   Ticket ticket;
   artifact::StepOutput output = artifact::StepOutput::Logits;
   uint32_t rows = 0;
+  uint32_t slot = 0; ///< of the device's steps in flight
 };
 
 class Executor {
@@ -39,12 +40,16 @@ public:
   Result<LaunchedStep> launchProbe(size_t probe, size_t schedule, const Batch &batch);
   Status wait(const LaunchedStep &step);
 
-  /// After wait(): row r of the last step.
+  /// Row r of the last step with that output that was waited for; valid until as many more steps
+  /// are launched as the device holds in flight.
   std::span<const float> logits(uint32_t row) const;
   uint32_t argmax(uint32_t row) const;
 
-  /// The block pool's bytes: block b begins at b * kvBlockBytes().
-  std::span<uint8_t> kvPool() { return {kv_->data(), kv_->bytes()}; }
+  /// The block pool's bytes: block b begins at b * kvBlockBytes(). Empty where the host cannot
+  /// reach them.
+  std::span<uint8_t> kvPool() { return {kv_->host(), kv_->host() ? kv_->bytes() : 0}; }
+  /// Fills one block with a byte.
+  Status fillKvBlock(uint32_t block, uint8_t value);
   uint64_t kvBlockBytes() const;
 
 private:
@@ -56,12 +61,15 @@ private:
   Executor(const artifact::Manifest &manifest, Device &device)
       : manifest_(manifest), device_(device) {}
   Status allocate(const ExecutorConfig &config);
-  Status bindSchedules(const std::vector<const uint8_t *> &params, int32_t forceSchedule);
-  Result<BoundSchedule> bind(const artifact::Schedule &schedule,
-                             const std::vector<const uint8_t *> &params) const;
+  Status allocateKv(uint32_t blocks);
+  Status placeParams(const std::vector<const uint8_t *> &params);
+  Status bindSchedules(int32_t forceSchedule);
+  Result<BoundSchedule> bind(const artifact::Schedule &schedule) const;
+  artifact::SymbolValues boundsOf(const artifact::Schedule &schedule) const;
+  uint32_t outputBuffer(artifact::StepOutput output) const;
+  const uint8_t *resultRow(artifact::StepOutput output, uint32_t row) const;
   Result<LaunchedStep> launchOn(const BoundSchedule *bound, const Batch &batch);
-  Result<uint64_t> resolve(const artifact::Arg &arg, const artifact::Schedule &schedule,
-                           const std::vector<const uint8_t *> &params) const;
+  Result<uint64_t> resolve(const artifact::Arg &arg, const artifact::Schedule &schedule) const;
   const BoundSchedule *choose(uint32_t tokens, artifact::StepOutput output) const;
 
   const artifact::Manifest &manifest_;
@@ -70,11 +78,13 @@ private:
   uint32_t maxStepTokens_ = 0;
   std::unique_ptr<Memory> arena_;
   std::unique_ptr<Memory> kv_;
-  std::vector<std::unique_ptr<Memory>> io_; ///< [buffer], null for arena buffers
-  abi::BatchView batchView_{};              ///< contents change per step, addresses never
-  std::vector<abi::KvView> kvViews_;        ///< [layer] of the one KV group
-  std::vector<BoundSchedule> schedules_;    ///< in the plan's order
+  std::vector<std::unique_ptr<StepMemory>> io_; ///< [buffer], null for arena buffers
+  PlacedBytes params_;                          ///< addresses [param]
+  std::unique_ptr<StepTables> tables_;
+  std::vector<BoundSchedule> schedules_; ///< in the plan's order
   std::vector<std::vector<BoundSchedule>> probes_;
+  uint64_t launched_ = 0;           ///< steps
+  uint32_t resultSlot_[2] = {0, 0}; ///< [StepOutput] of the last step with it that was waited for
 };
 
 } // namespace ingot

@@ -47,9 +47,9 @@ TEST_CASE("memory is zeroed, aligned and writable") {
   for (const auto &device : devices.all())
     for (const uint64_t bytes : {uint64_t(1), uint64_t(4096), uint64_t(5'000'000)}) {
       CAPTURE(device->name(), bytes);
-      auto memory = device->allocate(bytes);
+      auto memory = device->allocate(bytes, "test");
       REQUIRE(memory.isOk());
-      uint8_t *data = (*memory)->data();
+      uint8_t *data = (*memory)->host();
       REQUIRE((*memory)->bytes() >= bytes);
       REQUIRE(reinterpret_cast<uintptr_t>(data) % 64 == 0);
       REQUIRE(std::all_of(data, data + bytes, [](uint8_t byte) { return byte == 0; }));
