@@ -27,7 +27,7 @@ static Status checkKvGroup(const KvGroup &g, const Place &place) {
                   format("kind \"%s\" is unknown; a newer runtime may know it", g.kind.c_str()));
   if ((g.kind == "window") != (g.window > 0))
     return broken(kKvId, place, format("kind %s with a window of %u", g.kind.c_str(), g.window));
-  if (g.format != "kv_bf16_tile16")
+  if (g.format != kKvFormatTiles && g.format != kKvFormatRows)
     return broken(
         kKvId, place,
         format("format \"%s\" is unknown; a newer runtime may know it", g.format.c_str()));
@@ -43,11 +43,9 @@ static Status checkKvGroup(const KvGroup &g, const Place &place) {
     return broken(kKvId, place,
                   format("blocks of %u positions: a multiple of %u up to %u", g.blockTokens,
                          abi::kKvTile, kMaxBlockTokens));
-  const abi::KvLayout layout{g.layers, g.heads, g.keyDim, g.blockTokens};
-  if (g.blockBytes != layout.blockBytes())
-    return broken(
-        kKvId, {"block_bytes", -1, &place},
-        format("%llu, the layout takes %llu", ull(g.blockBytes), ull(layout.blockBytes())));
+  if (const uint64_t bytes = kvBlockBytes(g); g.blockBytes != bytes)
+    return broken(kKvId, {"block_bytes", -1, &place},
+                  format("%llu, the layout takes %llu", ull(g.blockBytes), ull(bytes)));
   return Status::ok();
 }
 
@@ -78,7 +76,9 @@ static Status checkWeightsBytes(const Manifest &m) {
     if (param.generator)
       generated = std::max(generated, param.data.offset + param.data.bytes);
   sum = sum + CheckedU64(generated);
-  if (!sum.ok() || sum.valueOrMax() != m.memory.weightsBytes)
+  // With several targets each has its own share.
+  if (!sum.ok() || (m.programs.empty() ? sum.valueOrMax() != m.memory.weightsBytes
+                                       : sum.valueOrMax() < m.memory.weightsBytes))
     return broken(kMemoryId, {"memory.weights_bytes"},
                   format("%llu, weight segments and generated parameters take %llu",
                          ull(m.memory.weightsBytes), ull(sum.valueOrMax())));

@@ -79,6 +79,14 @@ Status checkSegments(const Manifest &m, uint64_t manifestOffset) {
 // ---- Parameters
 // -----------------------------------------------------------------------------------
 
+/// Bytes of weights over all programs; their sum bounds what is generated.
+static CheckedU64 contractedWeights(const Manifest &m) {
+  CheckedU64 sum(m.memory.weightsBytes);
+  for (const TargetProgram &program : m.programs)
+    sum = sum + CheckedU64(program.memory.weightsBytes);
+  return sum;
+}
+
 static Status checkParamPlace(const Manifest &m, const Param &p, const Place &place) {
   const Place data{"data", -1, &place};
   if (p.data.offset % kParamAlign != 0)
@@ -87,13 +95,14 @@ static Status checkParamPlace(const Manifest &m, const Param &p, const Place &pl
         format("offset %llu is not a multiple of %llu", ull(p.data.offset), ull(kParamAlign)));
   const CheckedU64 end = CheckedU64(p.data.offset) + CheckedU64(p.data.bytes);
   if (p.generator) {
-    if (p.data.segment != kGeneratedSegment || !end.atMost(m.memory.weightsBytes))
+    const CheckedU64 most = contractedWeights(m);
+    if (p.data.segment != kGeneratedSegment || !most.ok() || !end.atMost(most.valueOrMax()))
       return broken(
           kParamId, data,
           format("generated: segment %u (should be %u), %llu bytes at offset %llu of %llu bytes of "
                  "weights",
                  p.data.segment, kGeneratedSegment, ull(p.data.bytes), ull(p.data.offset),
-                 ull(m.memory.weightsBytes)));
+                 ull(most.valueOrMax())));
     return Status::ok();
   }
   if (p.data.segment >= m.segments.size() ||
@@ -134,13 +143,15 @@ static Status checkParam(const Manifest &m, const Param &p, const Place &place) 
 }
 
 Status checkParams(const Manifest &m) {
-  std::unordered_set<std::string_view> names;
+  // With several targets a parameter may be there once per layout.
+  std::unordered_set<std::string> names;
   // Segment after segment, generated memory last, on one axis per segment.
   std::vector<std::vector<Interval>> intervals(m.segments.size() + 1);
   for (size_t i = 0; i < m.params.size(); ++i) {
     const Param &p = m.params[i];
     const Place place{"params", static_cast<int64_t>(i)};
-    if (p.name.empty() || !names.insert(p.name).second)
+    if (p.name.empty() ||
+        !names.insert(m.programs.empty() ? p.name : p.layout + ' ' + p.name).second)
       return broken(kParamId, place, format("name \"%s\" is empty or used twice", p.name.c_str()));
     INGOT_TRY(checkParam(m, p, place));
     intervals[p.generator ? m.segments.size() : p.data.segment].push_back(
@@ -174,7 +185,7 @@ static Status checkGrid(const Kernel &k, const Place &place) {
   return Status::ok();
 }
 
-static Status checkKernels(const Manifest &m) {
+Status checkKernels(const Manifest &m) {
   std::unordered_set<std::string_view> names;
   for (size_t i = 0; i < m.kernels.size(); ++i) {
     const Kernel &k = m.kernels[i];
@@ -191,10 +202,25 @@ static Status checkKernels(const Manifest &m) {
   return Status::ok();
 }
 
+/// Kind of segment that the image of a GPU level lies in.
+static SegmentKind gpuSegmentKind(const std::string &level) {
+  return level.starts_with("compute_") ? SegmentKind::Ptx : SegmentKind::Cubin;
+}
+
+static Status checkHasImage(const Manifest &m, const TargetProgram &program) {
+  if (program.kernels.empty() ||
+      std::any_of(m.images.begin(), m.images.end(),
+                  [&](const Image &image) { return image.target == program.target; }))
+    return Status::ok();
+  return broken(kImageId, {"images"},
+                format("no code for %zu kernels of target %s", program.kernels.size(),
+                       program.target.c_str()));
+}
+
 Status checkImages(const Manifest &m) {
-  INGOT_TRY(checkKernels(m));
-  if (m.images.empty() && !m.kernels.empty())
-    return broken(kImageId, {"images"}, format("no code for %zu kernels", m.kernels.size()));
+  INGOT_TRY(checkHasImage(m, m));
+  for (const TargetProgram &program : m.programs)
+    INGOT_TRY(checkHasImage(m, program));
   std::unordered_set<std::string> seen;
   std::unordered_set<uint32_t> segments;
   for (size_t i = 0; i < m.images.size(); ++i) {
@@ -204,8 +230,18 @@ Status checkImages(const Manifest &m) {
       return broken(kImageId, place,
                     format("segment %u of %zu, or shared with another image", image.segment,
                            m.segments.size()));
-    if (image.target != "cpu")
+    if (image.target != "cpu" && image.target != "cuda")
       continue; // a target of a newer runtime: never chosen
+    if (image.target == "cuda") {
+      if (m.segments[image.segment].kind != gpuSegmentKind(image.level))
+        return broken(
+            kImageId, place,
+            format("segment %u holds no %s", image.segment, nameOf(gpuSegmentKind(image.level))));
+      if (image.level.empty() || !seen.insert("cuda " + image.level).second)
+        return broken(kImageId, place,
+                      format("level \"%s\" is empty or used twice", image.level.c_str()));
+      continue;
+    }
     if (m.segments[image.segment].kind != SegmentKind::CpuImage)
       return broken(kImageId, place, format("segment %u holds no CPU image", image.segment));
     if (!parseLevel(image.level) || !seen.insert(image.level).second)

@@ -1,5 +1,6 @@
 #include "runtime/artifact/Manifest.h"
 
+#include "runtime/artifact/KernelAbi.h"
 #include "runtime/base/CheckedMath.h"
 
 #include <algorithm>
@@ -44,6 +45,29 @@ uint64_t SymbolValues::of(Symbol symbol) const {
     return attentionItems;
   }
   return 0;
+}
+
+uint64_t kvBlockBytes(const KvGroup &g) {
+  if (g.format == kKvFormatRows)
+    return abi::KvRowsLayout{g.layers, g.heads, g.keyDim, g.blockTokens}.blockBytes();
+  return abi::KvLayout{g.layers, g.heads, g.keyDim, g.blockTokens}.blockBytes();
+}
+
+const TargetProgram *Manifest::programOf(std::string_view name) const {
+  if (target == name)
+    return this;
+  for (const TargetProgram &program : programs)
+    if (program.target == name)
+      return &program;
+  return nullptr;
+}
+
+Manifest Manifest::withProgram(std::string_view name) const {
+  Manifest result = *this;
+  if (target == name)
+    return result;
+  static_cast<TargetProgram &>(result) = *programOf(name);
+  return result;
 }
 
 SymbolValues symbolBounds(const Schedule &schedule, const MemoryContract &memory) {

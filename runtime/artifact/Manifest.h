@@ -21,6 +21,10 @@ enum class LaunchKind : uint8_t { Kernel, Host, Copy, Fill, Collective };
 enum class ArgKind : uint8_t { Batch, Kv, Buffer, Param, Constant };
 enum class StepOutput : uint8_t { Logits, Argmax };
 
+/// Entry of Manifest::requires_ of an artifact with target "cuda": weights "mma16", keys and values
+/// "kv_bf16_rows", several programs.
+inline constexpr const char *kFeatureTargetCuda = "target-cuda";
+
 /// Range::segment of a parameter that is generated at load instead of stored.
 inline constexpr uint32_t kGeneratedSegment = ~0u;
 /// Schedule::offsets entry of a buffer that the schedule does not place in the arena.
@@ -78,6 +82,11 @@ struct KvGroup {
   uint64_t blockBytes = 0;
   uint32_t window = 0;
 };
+
+/// KvGroup::format: abi::KvLayout (CPU) and abi::KvRowsLayout (GPUs).
+inline constexpr const char *kKvFormatTiles = "kv_bf16_tile16", *kKvFormatRows = "kv_bf16_rows";
+/// Bytes of a block in the group's format; its other fields must be within their limits.
+uint64_t kvBlockBytes(const KvGroup &group);
 
 struct Term {
   Symbol symbol = Symbol::One;
@@ -185,25 +194,39 @@ struct Probe {
   KnownAnswer answer;
 };
 
-struct Manifest {
+/// What a target has of its own: the same model, computed by its rules.
+struct TargetProgram {
+  std::string target = "cpu";        ///< "cpu", "cuda"
+  std::string profile = "invariant"; ///< "invariant", "fast"
+  std::string recipe;                ///< formats of weights and activations: "W4A8"
+  std::vector<Kernel> kernels;
+  Plan plan;
+  MemoryContract memory;
+  std::vector<KnownAnswer> knownAnswers;
+  std::vector<Probe> probes;
+};
+
+/// As its own TargetProgram it describes the first target of the artifact.
+struct Manifest : TargetProgram {
   uint32_t formatVersion = 0, kernelAbi = 0;
   std::string minimumRuntime;
   std::vector<std::string> requires_; ///< `requires` is a keyword
   std::vector<File> files;
   std::vector<Segment> segments;
   std::vector<Param> params;
-  std::vector<Kernel> kernels;
   std::vector<Image> images;
-  Plan plan;
-  MemoryContract memory;
   GenerationDefaults generation;
   int32_t tokenizerSegment = -1;
   std::string chatTemplate;
   std::vector<FusionCount> fusions;
   std::vector<KeyValue> provenance;
-  std::vector<KnownAnswer> knownAnswers;
   std::string modelName, architecture;
-  std::vector<Probe> probes;
+  std::vector<TargetProgram> programs; ///< of further targets
+
+  /// The program of a target, or null.
+  const TargetProgram *programOf(std::string_view name) const;
+  /// The same manifest with another target's program as its own; `target` must be there.
+  Manifest withProgram(std::string_view name) const;
 };
 
 // ---- Names for people ---------------------------------------------------------------------------

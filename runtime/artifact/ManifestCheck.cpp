@@ -52,12 +52,13 @@ Status checkVersions(const Manifest &m) {
           format("minimum_runtime: the artifact needs Ingot %s, this is %s; use a newer runtime",
                  m.minimumRuntime.c_str(), versionText()));
   }
-  if (!m.requires_.empty())
-    return Status(
-        ErrorClass::Unavailable, "artifact-requires",
-        format("requires[0]: the artifact needs the feature \"%s\", which Ingot %s does not "
-               "have; use a newer runtime",
-               m.requires_[0].c_str(), versionText()));
+  for (size_t i = 0; i < m.requires_.size(); ++i)
+    if (const std::string &name = m.requires_[i]; name != kFeatureTargetCuda)
+      return Status(
+          ErrorClass::Unavailable, "artifact-requires",
+          format("requires[%zu]: the artifact needs the feature \"%s\", which Ingot %s does not "
+                 "have; use a newer runtime",
+                 i, name.c_str(), versionText()));
   return Status::ok();
 }
 
@@ -102,14 +103,18 @@ static Status checkKnownAnswer(const Manifest &m, const KnownAnswer &answer, con
   return Status::ok();
 }
 
-Status checkText(const Manifest &m) {
-  INGOT_TRY(checkGeneration(m));
+Status checkKnownAnswers(const Manifest &m) {
   for (size_t i = 0; i < m.knownAnswers.size(); ++i)
     INGOT_TRY(checkKnownAnswer(m, m.knownAnswers[i], {"known_answers", static_cast<int64_t>(i)}));
   for (size_t i = 0; i < m.probes.size(); ++i) {
     const Place probe{"probes", static_cast<int64_t>(i)};
     INGOT_TRY(checkKnownAnswer(m, m.probes[i].answer, {"answer", -1, &probe}));
   }
+  return Status::ok();
+}
+
+Status checkText(const Manifest &m) {
+  INGOT_TRY(checkGeneration(m));
   for (size_t i = 1; i < m.provenance.size(); ++i)
     if (m.provenance[i - 1].key >= m.provenance[i].key)
       return broken("artifact-provenance", {"provenance", static_cast<int64_t>(i)},
@@ -118,15 +123,39 @@ Status checkText(const Manifest &m) {
   return Status::ok();
 }
 
+/// The rules of one target's program.
+static Status checkProgram(const Manifest &manifest) {
+  INGOT_TRY(checkKernels(manifest));
+  INGOT_TRY(checkKvGroups(manifest));
+  INGOT_TRY(checkContract(manifest));
+  INGOT_TRY(checkBuffers(manifest));
+  INGOT_TRY(checkSchedules(manifest));
+  return checkKnownAnswers(manifest);
+}
+
+static Status checkPrograms(const Manifest &manifest) {
+  INGOT_TRY(checkProgram(manifest));
+  for (size_t i = 0; i < manifest.programs.size(); ++i) {
+    const TargetProgram &program = manifest.programs[i];
+    const Place place{"programs", static_cast<int64_t>(i)};
+    if (program.target.empty() || manifest.programOf(program.target) != &program)
+      return broken("artifact-program", place,
+                    format("target \"%s\" is empty or used twice", program.target.c_str()));
+    if (program.plan.vocab != manifest.plan.vocab)
+      return broken("artifact-program", place,
+                    format("a vocabulary of %u, the first target has %u", program.plan.vocab,
+                           manifest.plan.vocab));
+    INGOT_TRY(checkProgram(manifest.withProgram(program.target)).at(place.text()));
+  }
+  return Status::ok();
+}
+
 Status checkManifest(const Manifest &manifest, uint64_t manifestOffset) {
   INGOT_TRY(checkVersions(manifest));
   INGOT_TRY(checkSegments(manifest, manifestOffset));
   INGOT_TRY(checkParams(manifest));
   INGOT_TRY(checkImages(manifest));
-  INGOT_TRY(checkKvGroups(manifest));
-  INGOT_TRY(checkContract(manifest));
-  INGOT_TRY(checkBuffers(manifest));
-  INGOT_TRY(checkSchedules(manifest));
+  INGOT_TRY(checkPrograms(manifest));
   return checkText(manifest);
 }
 

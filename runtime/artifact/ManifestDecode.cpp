@@ -80,6 +80,7 @@ private:
     return {from.base(), list(from.terms(), &Decoder::term)};
   }
   Buffer buffer(const fb::Buffer &from);
+  TargetProgram program(const fb::TargetProgram &from);
   Kernel kernel(const fb::Kernel &from);
   Image image(const fb::Image &from);
   Arg arg(const fb::Arg &from);
@@ -263,6 +264,19 @@ KnownAnswer Decoder::knownAnswer(const fb::KnownAnswer &from) {
   return to;
 }
 
+TargetProgram Decoder::program(const fb::TargetProgram &from) {
+  TargetProgram to;
+  to.target = text(from.target());
+  to.profile = text(from.profile());
+  to.recipe = text(from.recipe());
+  to.kernels = list(from.kernels(), &Decoder::kernel);
+  to.plan = plan(*from.plan());
+  to.memory = memory(*from.memory());
+  to.knownAnswers = list(from.known_answers(), &Decoder::knownAnswer);
+  to.probes = list(from.probes(), &Decoder::probe);
+  return to;
+}
+
 Result<Manifest> Decoder::decode(const fb::Manifest &root) {
   Manifest to;
   to.formatVersion = root.format_version();
@@ -286,6 +300,12 @@ Result<Manifest> Decoder::decode(const fb::Manifest &root) {
   to.modelName = text(root.model_name());
   to.architecture = text(root.architecture());
   to.probes = list(root.probes(), &Decoder::probe);
+  if (root.target())
+    to.target = text(root.target());
+  if (root.profile())
+    to.profile = text(root.profile());
+  to.recipe = text(root.recipe());
+  to.programs = list(root.programs(), &Decoder::program);
   if (!error_.isOk())
     return error_;
   return to;

@@ -57,6 +57,7 @@ private:
   Offset<fb::Param> param(const Param &p);
   Offset<fb::KvGroup> kvGroup(const KvGroup &g);
   Offset<fb::Buffer> buffer(const Buffer &buf);
+  Offset<fb::TargetProgram> program(const TargetProgram &p);
   Offset<fb::Kernel> kernel(const Kernel &k);
   Offset<fb::Image> image(const Image &i);
   Offset<fb::Launch> launch(const Launch &l);
@@ -168,6 +169,18 @@ Offset<fb::KnownAnswer> Encoder::knownAnswer(const KnownAnswer &k) {
   return fb::CreateKnownAnswer(b_, tokens, logits, numbers(k.indices), k.tolerance);
 }
 
+Offset<fb::TargetProgram> Encoder::program(const TargetProgram &p) {
+  const auto target = text(p.target);
+  const auto profile = text(p.profile);
+  const auto recipe = text(p.recipe);
+  const auto kernels = list(p.kernels, &Encoder::kernel);
+  const auto planTable = plan(p.plan);
+  const auto memoryTable = memory(p.memory);
+  const auto answers = list(p.knownAnswers, &Encoder::knownAnswer);
+  return fb::CreateTargetProgram(b_, target, profile, recipe, kernels, planTable, memoryTable,
+                                 answers, list(p.probes, &Encoder::probe));
+}
+
 std::vector<uint8_t> Encoder::encode(const Manifest &from) {
   const auto minimumRuntime = text(from.minimumRuntime);
   const auto requires_ = texts(from.requires_);
@@ -186,10 +199,15 @@ std::vector<uint8_t> Encoder::encode(const Manifest &from) {
   const auto modelName = text(from.modelName);
   const auto architecture = text(from.architecture);
   const auto probes = list(from.probes, &Encoder::probe);
-  const auto root = fb::CreateManifest(
-      b_, from.formatVersion, from.kernelAbi, minimumRuntime, requires_, files, segments, params,
-      kernels, images, planTable, memoryTable, generationTable, from.tokenizerSegment, chatTemplate,
-      fusions, provenance, answers, modelName, architecture, probes);
+  const auto target = text(from.target);
+  const auto profile = text(from.profile);
+  const auto recipe = text(from.recipe);
+  const auto programs = list(from.programs, &Encoder::program);
+  const auto root =
+      fb::CreateManifest(b_, from.formatVersion, from.kernelAbi, minimumRuntime, requires_, files,
+                         segments, params, kernels, images, planTable, memoryTable, generationTable,
+                         from.tokenizerSegment, chatTemplate, fusions, provenance, answers,
+                         modelName, architecture, probes, target, profile, recipe, programs);
   fb::FinishManifestBuffer(b_, root);
   return {b_.GetBufferPointer(), b_.GetBufferPointer() + b_.GetSize()};
 }
@@ -205,11 +223,16 @@ uint64_t roughBytes(const Manifest &m) {
       for (const Launch &launch : schedule.launches)
         bytes += 64 + launch.args.size() * 24 + launch.label.size();
   };
-  add(m.plan.schedules);
-  for (const Probe &probe : m.probes)
-    add(probe.schedules);
-  for (const Kernel &kernel : m.kernels)
-    bytes += kernel.spec.size();
+  const auto addProgram = [&](const TargetProgram &program) {
+    add(program.plan.schedules);
+    for (const Probe &probe : program.probes)
+      add(probe.schedules);
+    for (const Kernel &kernel : program.kernels)
+      bytes += kernel.spec.size();
+  };
+  addProgram(m);
+  for (const TargetProgram &program : m.programs)
+    addProgram(program);
   for (const Param &param : m.params)
     bytes += 128 + param.name.size();
   return bytes;

@@ -39,11 +39,15 @@ Status checkVersions(const Manifest &manifest);
 Status checkSegments(const Manifest &manifest,
                      uint64_t manifestOffset); ///< files, segments, tokenizer
 Status checkParams(const Manifest &manifest);
-Status checkImages(const Manifest &manifest); ///< kernels and images
+Status checkImages(const Manifest &manifest); ///< of all targets
+// Of the manifest's own target.
+Status checkKernels(const Manifest &manifest);
 Status checkKvGroups(const Manifest &manifest);
 Status checkContract(const Manifest &manifest); ///< memory contract
 Status checkBuffers(const Manifest &manifest);
 Status checkSchedules(const Manifest &manifest); ///< launches, arguments, lifetimes; probes
-Status checkText(const Manifest &manifest);      ///< generation, known answers, provenance
+Status checkKnownAnswers(const Manifest &manifest);
+// Of the artifact.
+Status checkText(const Manifest &manifest); ///< generation, provenance
 
 } // namespace ingot::artifact

@@ -397,3 +397,43 @@ TEST_CASE("defaults, answers and provenance that make no sense are refused") {
            [](Manifest &m) { m.provenance[1].key = "compiler"; }},
       });
 }
+
+TEST_CASE("a program of a further target keeps the rules of the first") {
+  const test::SmallManifest small = test::smallManifest();
+  Manifest m = small.manifest;
+  m.programs.push_back(m);
+  m.programs[0].target = "cuda";
+  m.images.push_back({"cuda", "sm_80", {}, static_cast<uint32_t>(m.segments.size())});
+  Segment code = m.segments[m.images[0].segment];
+  code.kind = SegmentKind::Cubin;
+  code.name = "cuda sm_80";
+  // Behind everything else: places may not overlap.
+  code.offset = small.manifestOffset;
+  m.segments.push_back(code);
+  const uint64_t end = code.offset + code.bytes;
+  REQUIRE(checkManifest(m, end).toString() == "ok");
+  CHECK(m.programOf("cuda") == &m.programs[0]);
+  CHECK(m.withProgram("cuda").target == "cuda");
+
+  const auto refusal = [&](auto change) {
+    Manifest changed = m;
+    change(changed);
+    return checkManifest(changed, end).toString();
+  };
+  using Catch::Matchers::Contains;
+  CHECK_THAT(refusal([](Manifest &x) { x.programs[0].target = "cpu"; }),
+             Contains("artifact-program") && Contains("used twice"));
+  CHECK_THAT(refusal([](Manifest &x) { x.programs[0].target = "npu"; }), Contains("no code for"));
+  CHECK_THAT(refusal([](Manifest &x) { x.programs[0].plan.vocab += 1; }),
+             Contains("artifact-program") && Contains("vocabulary"));
+  CHECK_THAT(refusal([](Manifest &x) { x.programs[0].plan.kvGroups[0].format = "kv_new"; }),
+             Contains("programs[0]") && Contains("kv_new"));
+  CHECK_THAT(refusal([](Manifest &x) { x.programs[0].plan.kvGroups[0].format = kKvFormatRows; }),
+             Contains("programs[0]") && Contains("block_bytes"));
+  CHECK_THAT(refusal([](Manifest &x) { x.programs[0].kernels[0].threads = 33; }),
+             Contains("programs[0]") && Contains("threads"));
+  CHECK_THAT(refusal([](Manifest &x) { x.segments.back().kind = SegmentKind::Ptx; }),
+             Contains("artifact-image"));
+  CHECK_THAT(refusal([](Manifest &x) { x.programs[0].memory.weightsBytes *= 2; }),
+             Contains("weights_bytes"));
+}

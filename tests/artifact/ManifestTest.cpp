@@ -92,6 +92,27 @@ TEST_CASE("every field of a manifest matters to its bytes") {
   CHECK(differs([](Manifest &m) { m.probes[0].schedules[0].maxTokens = 1; }));
   CHECK(differs([](Manifest &m) { m.probes[0].schedules.pop_back(); }));
   CHECK(differs([](Manifest &m) { m.probes.clear(); }));
+  CHECK(differs([](Manifest &m) { m.target = "x"; }));
+  CHECK(differs([](Manifest &m) { m.profile = "x"; }));
+  CHECK(differs([](Manifest &m) { m.recipe = "x"; }));
+  CHECK(differs([](Manifest &m) { m.programs.push_back(m); }));
+  const auto differsInProgram = [&](auto change) {
+    Manifest two = base, changed = base;
+    two.programs.push_back(base);
+    changed.programs.push_back(base);
+    change(changed.programs[0]);
+    const std::vector<uint8_t> changedBytes = *encodeManifest(changed);
+    return changedBytes != *encodeManifest(two) &&
+           *encodeManifest(*decodeManifest(changedBytes)) == changedBytes;
+  };
+  CHECK(differsInProgram([](TargetProgram &p) { p.target = "x"; }));
+  CHECK(differsInProgram([](TargetProgram &p) { p.profile = "x"; }));
+  CHECK(differsInProgram([](TargetProgram &p) { p.recipe = "x"; }));
+  CHECK(differsInProgram([](TargetProgram &p) { p.kernels[0].threads = 32; }));
+  CHECK(differsInProgram([](TargetProgram &p) { p.plan.vocab = 9; }));
+  CHECK(differsInProgram([](TargetProgram &p) { p.memory.arenaBytes = 9; }));
+  CHECK(differsInProgram([](TargetProgram &p) { p.knownAnswers.clear(); }));
+  CHECK(differsInProgram([](TargetProgram &p) { p.probes.clear(); }));
   CHECK(differs([](Manifest &m) { m.modelName = "x"; }));
   CHECK(differs([](Manifest &m) { m.architecture = "x"; }));
 }
