@@ -180,37 +180,50 @@ inline int actExponent(float amax) {
   return e < -kScaleBias ? -kScaleBias : e;
 }
 
-/// Quantizes x[0..32) to q[0..32) and its metadata: q = rint(x * 2^-e), ties to even.
-inline ActGroupMeta quantizeActGroup(const float *x, int8_t *q) {
-  float amax = 0.0f;
-  for (int i = 0; i < kActGroup; ++i)
-    amax = std::fabs(x[i]) > amax ? std::fabs(x[i]) : amax;
+/// What a group is multiplied with before rounding, and what its metadata says of the scale.
+struct ActGroupScale {
+  int32_t exponent; ///< ActGroupMeta::exponent
+  float inverse;
+};
+
+/// Scale of a group with the largest magnitude `amax`: q = rint(x * 2^-e), ties to even.
+inline ActGroupScale actGroupScale(float amax) {
   const int e = actExponent(amax);
-  const float inverse = floatOf(static_cast<uint32_t>(127 - e) << 23);
-  int32_t sum = 0;
-  for (int i = 0; i < kActGroup; ++i) {
-    q[i] = static_cast<int8_t>(static_cast<int32_t>(std::nearbyintf(x[i] * inverse)));
-    sum += q[i];
-  }
-  return {(e + kScaleBias) << 23, -8 * sum};
+  return {(e + kScaleBias) << 23, floatOf(static_cast<uint32_t>(127 - e) << 23)};
 }
 
 /// The same with a float32 scale (`!ingot.qact<f32>`): scale = amax / 127, q = rint(x * (127 /
 /// amax)), groups below 2^-60 are zero. `exponent` holds the bits of the scale; the matmul then
 /// accumulates F = fma(f32(dot), weightScale * scale, F) and has no bias to undo.
-inline ActGroupMeta quantizeActGroupF32(const float *x, int8_t *q) {
+inline ActGroupScale actGroupScaleF32(float amax) {
+  const bool zero = amax < 0x1p-60f;
+  const float scale = zero ? 0.0f : amax / 127.0f;
+  return {static_cast<int32_t>(bitsOf(scale)), zero ? 0.0f : 127.0f / amax};
+}
+
+/// Largest magnitude of a group.
+inline float actGroupMax(const float *x) {
   float amax = 0.0f;
   for (int i = 0; i < kActGroup; ++i)
     amax = std::fabs(x[i]) > amax ? std::fabs(x[i]) : amax;
-  const bool zero = amax < 0x1p-60f;
-  const float scale = zero ? 0.0f : amax / 127.0f;
-  const float inverse = zero ? 0.0f : 127.0f / amax;
+  return amax;
+}
+
+/// Rounds x[0..32) to q[0..32).
+inline ActGroupMeta roundActGroup(const float *x, const ActGroupScale &scale, int8_t *q) {
   int32_t sum = 0;
   for (int i = 0; i < kActGroup; ++i) {
-    q[i] = static_cast<int8_t>(static_cast<int32_t>(std::nearbyintf(x[i] * inverse)));
+    q[i] = static_cast<int8_t>(static_cast<int32_t>(std::nearbyintf(x[i] * scale.inverse)));
     sum += q[i];
   }
-  return {static_cast<int32_t>(bitsOf(scale)), -8 * sum};
+  return {scale.exponent, -8 * sum};
+}
+
+inline ActGroupMeta quantizeActGroup(const float *x, int8_t *q) {
+  return roundActGroup(x, actGroupScale(actGroupMax(x)), q);
+}
+inline ActGroupMeta quantizeActGroupF32(const float *x, int8_t *q) {
+  return roundActGroup(x, actGroupScaleF32(actGroupMax(x)), q);
 }
 
 /// Bits of 1.5 * 2^23: integers of less than 2^22 added to these bits are added to the value.
