@@ -1,5 +1,6 @@
 // Rule M: one chain per output. Loops walk K outside and the outputs N inside; each output still
 // sees its own elements of K one after the other.
+#include "ir/reference/MatrixLinear.h"
 #include "ir/reference/Ops.h"
 
 #include <algorithm>
@@ -63,8 +64,12 @@ void integerChain(const Rows &input, int64_t row, const Weight &weight, float *o
 
 static_assert(numerics::kScaleBias == 40);
 
-Rows evalLinear(const Rows &input, const Weight &weight) {
+Rows evalLinear(const Rows &input, const Weight &weight, const LinearOrder &order) {
   Rows result = Rows::ofFloats(input.rows, weight.rows);
+  if (order.kind == LinearOrder::Kind::Mma) {
+    matrixLinear(input, weight, order, result);
+    return result;
+  }
   if (!input.isQuantized() && !(input.kind == RowKind::Bf16 && weight.kind == WeightKind::Bf16)) {
     plainChain(input, weight, result);
     return result;

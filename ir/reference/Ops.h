@@ -35,7 +35,18 @@ Rows evalRound(const Rows &input);
 Rows evalQuantize(const Rows &input, RowKind kind);
 
 // Linear.cpp
-Rows evalLinear(const Rows &input, const Weight &weight);
+/// How the sums of a linear are made (the op's `order`).
+struct LinearOrder {
+  /// Chain: Rule M. Mma: on a matrix unit in steps of `step` elements of K, ascending, in slices of
+  /// `span` elements (0: one slice) that are added left to right; K counts as padded with zeros to
+  /// 64. Integer weights: the chain of each scale group starts at +0 and meets its scale in one
+  /// FMA.
+  enum class Kind { Chain, Mma } kind = Kind::Chain;
+  int64_t step = 0, span = 0;
+  matrix::MatrixUnit unit = matrix::kHopper;
+};
+/// Mma takes bf16 rows with bf16 or integer weights.
+Rows evalLinear(const Rows &input, const Weight &weight, const LinearOrder &order = {});
 
 // Select.cpp
 Result<Rows> evalSelectRows(const Rows &input, const Batch &batch);
