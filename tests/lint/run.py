@@ -80,8 +80,9 @@ def pairing(files):
                 if f"tests/passes/{flag}.mlir" not in names:
                     yield f"{path}:1: needs tests/passes/{flag}.mlir"
         if path.startswith("codegen/cuda/kernels/") and name.suffix == ".cuh":
-            if f"tests/kernels/{name.stem}_test.cpp" not in names:
-                yield f"{path}:1: needs tests/kernels/{name.stem}_test.cpp"
+            snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name.stem).lower()
+            if f"tests/cuda/{snake}_test.cpp" not in names:
+                yield f"{path}:1: needs tests/cuda/{snake}_test.cpp"
 
 
 def sizes(files):

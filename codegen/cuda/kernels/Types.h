@@ -1,0 +1,27 @@
+// The words and the parameter of kernels.
+#pragma once
+
+#include <cstdint>
+
+namespace ingot::gpu {
+
+using u8 = uint8_t;
+using u16 = uint16_t;
+using u32 = uint32_t;
+using u64 = uint64_t;
+using i32 = int32_t;
+
+inline constexpr int kWarp = 32;
+inline constexpr int kMaxSlots = 16;
+
+/// The slots of runtime/artifact/KernelAbi.h as a kernel parameter.
+struct KernelArgs {
+  u64 slot[kMaxSlots];
+
+  template <typename T>
+  T *pointer(int index) const {
+    return reinterpret_cast<T *>(slot[index]);
+  }
+};
+
+} // namespace ingot::gpu
