@@ -2,14 +2,13 @@
 
 #include "codegen/Target.h"
 #include "codegen/artifact/ArtifactWriter.h"
-#include "compiler/KnownAnswers.h"
 #include "compiler/Pipeline.h"
+#include "compiler/TargetBuild.h"
 #include "compiler/WeightPacker.h"
 #include "ir/ParamSpec.h"
 #include "models/ImportModel.h"
 #include "passes/Passes.h"
 #include "passes/plan/BuildPlan.h"
-#include "passes/plan/LaunchStats.h"
 #include "passes/support/FusionReport.h"
 #include "runtime/artifact/ContainerWriter.h"
 #include "runtime/artifact/RandomWeights.h"
@@ -24,8 +23,7 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
+#include <memory>
 #include <thread>
 
 using namespace mlir;
@@ -42,21 +40,28 @@ public:
   Result<CompileReport> run();
 
 private:
+  /// A row of the parameter table and where its values come from.
+  struct Parameter {
+    artifact::Param row;
+    ParamOp op;
+  };
+
   Status importStage();
   Status passStages();
   Status checkPassOptions();
-  uint32_t launches(); ///< of a step of the first entry
+  void addTarget(CodeTarget target, bool last);
+  /// The stage for every target; failures say of which, where there are several.
+  Status eachTarget(const std::function<Status(TargetBuild &)> &stage);
   Status planStage();
   Status codegenStage();
   Status checkFusions();
   Status fillManifest();
+  void joinParameters();
   Status fillParameters(artifact::Manifest &manifest);
   Status knownAnswerStage();
   Status writeStage();
 
   Status timed(const std::string &name, Status (Compilation::*stage)());
-  Status runPasses(const PipelineStage &stage);
-  Status dump(const std::string &stage);
   Status packParameter(uint32_t index, const ByteSink &sink);
   unsigned threads() const {
     return options_.threads ? options_.threads : std::max(1u, std::thread::hardware_concurrency());
@@ -66,12 +71,11 @@ private:
   const Progress &progress_;
   MLIRContext context_{MLIRContext::Threading::DISABLED};
   std::string diagnostics_; ///< text of MLIR errors since the last reset
-  ImportedModel model_;
-  OwningOpRef<ModuleOp> reference_; ///< before the fusions, for known answers; else null
-  PlanResult plan_;
+  ImportedModel model_;     ///< its program moves into the last target
+  std::vector<std::unique_ptr<TargetBuild>> targets_;
+  std::vector<Parameter> params_; ///< of all targets
   ArtifactInput input_;
   CompileReport report_;
-  int dumped_ = 0;
   uint64_t packedBytes_ = 0;
 };
 
@@ -84,22 +88,6 @@ Status Compilation::timed(const std::string &name, Status (Compilation::*stage)(
   return status;
 }
 
-Status Compilation::dump(const std::string &stage) {
-  if (options_.dumpIr.empty())
-    return Status::ok();
-  std::error_code error;
-  std::filesystem::create_directories(options_.dumpIr, error);
-  const std::string path = options_.dumpIr + "/" + format("%02d-", dumped_++) + stage + ".mlir";
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  model_.module->print(stream);
-  std::ofstream file(path, std::ios::binary);
-  if (!(file << text << std::flush))
-    return Status(ErrorClass::CantCreate, "dump-ir",
-                  path + ": cannot be written; give --dump-ir a directory you may write to");
-  return Status::ok();
-}
-
 Status Compilation::importStage() {
   ImportOptions import;
   import.blockTokens = options_.blockTokens;
@@ -108,19 +96,7 @@ Status Compilation::importStage() {
   report_.warnings = model_.warnings;
   report_.layers = static_cast<uint32_t>(model_.info.layers);
   report_.parameters = model_.info.parameters;
-  return dump("import");
-}
-
-Status Compilation::runPasses(const PipelineStage &stage) {
-  progress_(stage.name, 0);
-  PassManager manager(&context_);
-  stage.build(manager);
-  diagnostics_.clear();
-  if (failed(manager.run(*model_.module)))
-    return Status(ErrorClass::Config, "pass-failed",
-                  stage.name + " stage: " +
-                      (diagnostics_.empty() ? std::string("a pass failed") : diagnostics_));
-  return dump(stage.name);
+  return dumpProgram(*model_.module, options_, "", 0, "import");
 }
 
 /// Refuses a fusion that does not exist, with the one that was probably meant or all there are.
@@ -154,59 +130,46 @@ Status Compilation::checkPassOptions() {
   return Status::ok();
 }
 
-uint32_t Compilation::launches() {
-  const auto entries = entriesOf(*model_.module);
-  return entries.empty() ? 0 : computeLaunchStats(entries.front()).launches;
-}
-
 Status Compilation::passStages() {
   INGOT_TRY(checkPassOptions());
-  for (const PipelineStage &stage : pipelineStages(options_)) {
-    if (stage.name == "merge") // quantized, nothing merged or fused yet
-      report_.launchesUnfused = launches();
-    INGOT_TRY(runPasses(stage));
-    if (stage.name == "numerics" && options_.knownAnswers && !options_.dryRun)
-      reference_ = model_.module->clone();
-  }
-  report_.launchesFused = launches();
+  if (options_.cpu)
+    addTarget(CodeTarget::Cpu, !options_.cuda);
+  if (options_.cuda)
+    addTarget(CodeTarget::Cuda, true);
+  return eachTarget([&](TargetBuild &target) { return target.runPasses(diagnostics_); });
+}
+
+/// The last target takes the imported program, those before it a copy.
+void Compilation::addTarget(CodeTarget target, bool last) {
+  OwningOpRef<ModuleOp> module =
+      last ? std::move(model_.module) : OwningOpRef<ModuleOp>(model_.module->clone());
+  targets_.push_back(
+      std::make_unique<TargetBuild>(target, std::move(module), model_, options_, progress_));
+}
+
+Status Compilation::eachTarget(const std::function<Status(TargetBuild &)> &stage) {
+  for (const std::unique_ptr<TargetBuild> &target : targets_)
+    if (Status status = stage(*target); !status.isOk())
+      return targets_.size() == 1 ? status
+                                  : std::move(status).at(std::string("target ") + target->name());
   return Status::ok();
 }
 
 Status Compilation::planStage() {
-  PlanOptions plan;
-  plan.maxTokens = options_.maxTokens;
-  plan.maxSequences = options_.maxSequences;
-  plan.blockTokens = options_.blockTokens;
-  const int64_t modelContext = model_.info.maxContext;
-  if (options_.maxContext > modelContext)
-    return Status(ErrorClass::Usage, "context-too-long",
-                  format("--max-context %u, but %s was made for %lld positions; give at most that",
-                         options_.maxContext, model_.info.name.c_str(),
-                         static_cast<long long>(modelContext)));
-  plan.maxContext = options_.maxContext ? options_.maxContext : static_cast<uint32_t>(modelContext);
-  INGOT_ASSIGN(plan_, buildPlan(*model_.module, plan));
-  return Status::ok();
+  return eachTarget([](TargetBuild &target) { return target.buildPlan(); });
 }
 
 Status Compilation::codegenStage() {
-  std::vector<KernelRequest> requests;
-  for (size_t i = 0; i < plan_.kernels.size(); ++i)
-    requests.push_back({plan_.kernels[i].name, plan_.kernelOps[i]});
-  INGOT_ASSIGN(CompiledKernels compiled,
-               compileCpuKernels(requests, options_.levels, threads(),
-                                 [&](double done) { progress_("code", done); }));
-  uint64_t scratch = 0;
-  for (size_t i = 0; i < plan_.kernels.size(); ++i) {
-    plan_.kernels[i].scratchBytes = compiled.scratchBytes[i];
-    scratch = std::max(scratch, compiled.scratchBytes[i]);
-  }
-  plan_.memory.scratchBytesPerWorker = scratch;
-  for (CompiledImage &image : compiled.images) {
-    report_.codeBytes += image.bytes.size();
-    input_.images.push_back(
-        {"cpu", std::move(image.level), std::move(image.features), std::move(image.bytes)});
-  }
-  return Status::ok();
+  return eachTarget([&](TargetBuild &target) -> Status {
+    INGOT_TRY(target.generateCode(threads()));
+    for (ImageInput &image : target.images()) {
+      report_.codeBytes += image.bytes.size();
+      input_.images.push_back(std::move(image));
+    }
+    const std::vector<KernelReport> &reports = target.kernelReports();
+    report_.kernels.insert(report_.kernels.end(), reports.begin(), reports.end());
+    return Status::ok();
+  });
 }
 
 /// Compares what fired with --expect-fusion; a fusion that did not run fired 0 times.
@@ -225,9 +188,34 @@ Status Compilation::checkFusions() {
   return Status::ok();
 }
 
+/// Parameters of the first target as they are; of the others those that are not there in the same
+/// layout. Arguments then name the joint table.
+void Compilation::joinParameters() {
+  std::map<std::pair<std::string, std::string>, uint32_t> places; // layout, name
+  for (const std::unique_ptr<TargetBuild> &target : targets_) {
+    std::vector<uint32_t> joint;
+    for (size_t i = 0; i < target->params().size(); ++i) {
+      const artifact::Param &param = target->params()[i];
+      const auto [place, added] = places.try_emplace({param.layout, param.name}, params_.size());
+      joint.push_back(place->second);
+      if (added)
+        params_.push_back({param, target->paramOps()[i]});
+    }
+    const auto rename = [&](std::vector<artifact::Schedule> &schedules) {
+      for (artifact::Schedule &schedule : schedules)
+        for (artifact::Launch &launch : schedule.launches)
+          for (artifact::Arg &arg : launch.args)
+            if (arg.kind == artifact::ArgKind::Param)
+              arg.index = joint[arg.index];
+    };
+    rename(target->program().plan.schedules);
+    for (artifact::Probe &probe : target->program().probes)
+      rename(probe.schedules);
+  }
+}
+
 /// Random parameters: a seed per parameter and a spread that keeps activations near one.
 Status Compilation::fillParameters(artifact::Manifest &manifest) {
-  manifest.params = plan_.params;
   if (!options_.randomWeights)
     return Status::ok();
   for (size_t i = 0; i < manifest.params.size(); ++i) {
@@ -263,13 +251,18 @@ artifact::GenerationDefaults generationDefaults(const ImportedModel &model) {
 
 Status Compilation::fillManifest() {
   artifact::Manifest &manifest = input_.manifest;
-  manifest.kernels = plan_.kernels;
-  manifest.plan = plan_.plan;
-  manifest.memory = plan_.memory;
+  joinParameters();
+  for (const Parameter &parameter : params_)
+    manifest.params.push_back(parameter.row);
+  static_cast<artifact::TargetProgram &>(manifest) = std::move(targets_[0]->program());
+  for (size_t i = 1; i < targets_.size(); ++i)
+    manifest.programs.push_back(std::move(targets_[i]->program()));
+  if (options_.cuda)
+    manifest.requires_.push_back(artifact::kFeatureTargetCuda);
   manifest.modelName = model_.info.name;
   manifest.architecture = model_.info.architecture;
   manifest.generation = generationDefaults(model_);
-  for (const FusionTally &tally : readFusions(*model_.module))
+  for (const FusionTally &tally : readFusions(targets_[0]->module()))
     manifest.fusions.push_back({tally.name, tally.fired, tally.missed, tally.reason});
   for (auto &[key, value] : model_.provenance)
     manifest.provenance.push_back({key, value});
@@ -287,15 +280,15 @@ Status Compilation::fillManifest() {
 }
 
 Status Compilation::packParameter(uint32_t index, const ByteSink &sink) {
-  const artifact::Param &param = plan_.params[index];
+  const artifact::Param &param = params_[index].row;
   PackJob job;
-  job.spec = paramSpecOf(plan_.paramOps[index]);
-  job.quantize = quantizeSpecOf(plan_.paramOps[index]);
+  job.spec = paramSpecOf(params_[index].op);
+  job.quantize = quantizeSpecOf(params_[index].op);
   INGOT_ASSIGN(job.layout, WeightLayout::make(param.format, param.layout, param.shape, param.group,
                                               param.interleave));
   uint64_t total = 0;
-  for (const artifact::Param &each : plan_.params)
-    total += each.data.bytes;
+  for (const Parameter &each : params_)
+    total += each.row.data.bytes;
   return packParam(*model_.weights, job, threads(), [&](std::span<const uint8_t> bytes) {
     packedBytes_ += bytes.size();
     progress_("weights", static_cast<double>(packedBytes_) / static_cast<double>(total));
@@ -304,10 +297,8 @@ Status Compilation::packParameter(uint32_t index, const ByteSink &sink) {
 }
 
 Status Compilation::knownAnswerStage() {
-  KnownAnswerJob job{*reference_, model_.weights.get(), std::move(plan_.probes), threads()};
-  for (std::string &reason : addKnownAnswers(std::move(job), input_.manifest))
-    report_.warnings.push_back(std::move(reason));
-  return Status::ok();
+  return eachTarget(
+      [&](TargetBuild &target) { return target.answer(threads(), report_.warnings); });
 }
 
 Status Compilation::writeStage() {
@@ -333,14 +324,16 @@ Result<CompileReport> Compilation::run() {
   INGOT_TRY(timed("passes", &Compilation::passStages));
   INGOT_TRY(timed("plan", &Compilation::planStage));
   INGOT_TRY(timed("code", &Compilation::codegenStage));
+  report_.launchesUnfused = targets_[0]->launchesUnfused();
+  report_.launchesFused = targets_[0]->launchesFused();
+  if (options_.knownAnswers && !options_.dryRun)
+    INGOT_TRY(timed("known answers", &Compilation::knownAnswerStage));
   INGOT_TRY(fillManifest());
   if (options_.dryRun) {
     INGOT_TRY(placeParams(input_.manifest));
     report_.manifest = input_.manifest;
     return std::move(report_);
   }
-  if (reference_)
-    INGOT_TRY(timed("known answers", &Compilation::knownAnswerStage));
   INGOT_TRY(timed("weights and file", &Compilation::writeStage));
   return std::move(report_);
 }

@@ -2,6 +2,7 @@
 // out.
 #pragma once
 
+#include "codegen/Target.h"
 #include "runtime/artifact/Manifest.h"
 #include "runtime/base/Status.h"
 
@@ -32,11 +33,15 @@ struct CompileOptions {
   bool floatActivationScales = false;    ///< f32 instead of power-of-two scales
   bool clipSearch = false;               ///< search a clipping factor per group
 
-  std::vector<std::string> levels; ///< ISA levels; empty = all
-  uint32_t blockTokens = 16;       ///< KV positions per block
-  uint32_t maxSequences = 16;      ///< concurrent sequences
-  uint32_t maxTokens = 512;        ///< tokens per step
-  uint32_t maxContext = 0;         ///< tokens per sequence; 0 = the model's
+  bool cpu = true;                        ///< target cpu
+  std::vector<std::string> levels;        ///< its ISA levels; empty = all
+  bool cuda = false;                      ///< target cuda
+  std::vector<std::string> architectures; ///< its architectures; empty = the usual ones
+  bool kernelCache = true;                ///< cuda: keep compiled kernels for the next run
+  uint32_t blockTokens = 16;              ///< KV positions per block
+  uint32_t maxSequences = 16;             ///< concurrent sequences
+  uint32_t maxTokens = 512;               ///< tokens per step
+  uint32_t maxContext = 0;                ///< tokens per sequence; 0 = the model's
 
   bool knownAnswers = true; ///< store what `ingot verify --run` compares
 
@@ -66,6 +71,7 @@ struct CompileReport {
   uint32_t launchesUnfused = 0; ///< per decode step
   uint32_t launchesFused = 0;
   uint64_t codeBytes = 0;
+  std::vector<KernelReport> kernels; ///< of target cuda
 };
 
 /// Called when a stage begins and, for long ones, with the fraction done in [0, 1].

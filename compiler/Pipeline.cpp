@@ -25,7 +25,7 @@ std::string overrideText(const std::string &text) {
                                                         : text;
 }
 
-void buildQuantize(OpPassManager &manager, const CompileOptions &options) {
+void buildQuantize(OpPassManager &manager, const CompileOptions &options, CodeTarget target) {
   QuantizeWeightsPassOptions weights;
   const WeightScheme quantizedHead{"int8", 32};
   const WeightScheme head =
@@ -38,7 +38,9 @@ void buildQuantize(OpPassManager &manager, const CompileOptions &options) {
   // Types of weights first: they decide which rounding point an activation needs.
   manager.addPass(createQuantizeWeightsPass(weights));
   QuantizeActivationsPassOptions activations;
-  activations.scale = options.floatActivationScales ? "f32" : "pow2";
+  activations.scale = target == CodeTarget::Cuda      ? "bf16" // recipes W4A16, W8A16
+                      : options.floatActivationScales ? "f32"
+                                                      : "pow2";
   manager.addPass(createQuantizeActivationsPass(activations));
 }
 
@@ -68,7 +70,11 @@ void buildMerges(OpPassManager &manager, const CompileOptions &options) {
 }
 
 /// The line: from here on bits are fixed. Nothing above depends on the batch.
-void buildNumerics(OpPassManager &manager) { manager.addPass(createFixNumericsPass()); }
+void buildNumerics(OpPassManager &manager, CodeTarget target) {
+  FixNumericsPassOptions numerics;
+  numerics.target = target == CodeTarget::Cuda ? "cuda" : "cpu";
+  manager.addPass(createFixNumericsPass(numerics));
+}
 
 void buildFusions(OpPassManager &manager, const CompileOptions &options) {
   // Before fuse-norm, which takes the selection along.
@@ -87,11 +93,12 @@ void buildGreedy(OpPassManager &manager, const CompileOptions &options) {
   INGOT_ADD_FUSION(FuseHeadArgmax, "fuse-head-argmax");
 }
 
-void buildPlanning(OpPassManager &manager, const CompileOptions &options) {
+void buildPlanning(OpPassManager &manager, const CompileOptions &options, CodeTarget target) {
   // What no fusion took becomes a kernel of its own; buckets need every matmul in a fused op.
   manager.addPass(createOutlinePass());
   BucketVariantsPassOptions buckets;
   buckets.maxTokens = options.maxTokens;
+  buckets.splitKernels = target == CodeTarget::Cuda; // tiles by the number of tokens
   manager.addPass(createBucketVariantsPass(buckets));
   // No fusion and no bucket may have moved a bit.
   manager.addPass(createVerifyNumericsPass());
@@ -112,17 +119,19 @@ std::vector<std::string> fusionNames() {
           "fuse-residual-add", "fuse-norm",     "fuse-rope-kv",      "fuse-head-argmax"};
 }
 
-std::vector<PipelineStage> pipelineStages(const CompileOptions &options) {
+std::vector<PipelineStage> pipelineStages(const CompileOptions &options, CodeTarget target) {
   std::vector<PipelineStage> stages;
-  stages.push_back({"quantize", [&](OpPassManager &m) { buildQuantize(m, options); }});
-  stages.push_back({"merge", [&](OpPassManager &m) { buildMerges(m, options); }});
-  stages.push_back({"numerics", [](OpPassManager &m) { buildNumerics(m); }});
+  stages.push_back(
+      {"quantize", [&options, target](OpPassManager &m) { buildQuantize(m, options, target); }});
+  stages.push_back({"merge", [&options](OpPassManager &m) { buildMerges(m, options); }});
+  stages.push_back({"numerics", [target](OpPassManager &m) { buildNumerics(m, target); }});
   if (options.passPipeline.empty())
-    stages.push_back({"fuse", [&](OpPassManager &m) { buildFusions(m, options); }});
+    stages.push_back({"fuse", [&options](OpPassManager &m) { buildFusions(m, options); }});
   else
-    stages.push_back({"fuse", [&](OpPassManager &m) { buildUserPipeline(m, options); }});
-  stages.push_back({"greedy", [&](OpPassManager &m) { buildGreedy(m, options); }});
-  stages.push_back({"plan", [&](OpPassManager &m) { buildPlanning(m, options); }});
+    stages.push_back({"fuse", [&options](OpPassManager &m) { buildUserPipeline(m, options); }});
+  stages.push_back({"greedy", [&options](OpPassManager &m) { buildGreedy(m, options); }});
+  stages.push_back(
+      {"plan", [&options, target](OpPassManager &m) { buildPlanning(m, options, target); }});
   return stages;
 }
 

@@ -14,7 +14,7 @@ struct PipelineStage {
 };
 
 /// All stages from the imported program to one that code generation and planning accept.
-std::vector<PipelineStage> pipelineStages(const CompileOptions &options);
+std::vector<PipelineStage> pipelineStages(const CompileOptions &options, CodeTarget target);
 
 /// Names that --disable-fusion takes.
 std::vector<std::string> fusionNames();

@@ -17,6 +17,26 @@ using artifact::Manifest;
 using artifact::Param;
 using artifact::SegmentKind;
 
+/// Bytes of the parameters that a program's launches name.
+static uint64_t bytesOfProgram(const Manifest &manifest, const artifact::TargetProgram &program) {
+  std::vector<bool> used(manifest.params.size(), false);
+  const auto mark = [&](const std::vector<artifact::Schedule> &schedules) {
+    for (const artifact::Schedule &schedule : schedules)
+      for (const artifact::Launch &launch : schedule.launches)
+        for (const artifact::Arg &arg : launch.args)
+          if (arg.kind == artifact::ArgKind::Param && arg.index < used.size())
+            used[arg.index] = true;
+  };
+  mark(program.plan.schedules);
+  for (const artifact::Probe &probe : program.probes)
+    mark(probe.schedules);
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < used.size(); ++i)
+    if (used[i])
+      bytes += manifest.params[i].data.bytes;
+  return bytes;
+}
+
 Status placeParams(Manifest &manifest) {
   CheckedU64 stored(0), generated(0);
   for (Param &p : manifest.params) {
@@ -34,7 +54,10 @@ Status placeParams(Manifest &manifest) {
   const CheckedU64 total = stored + generated;
   if (!total.ok())
     return Status(ErrorClass::Config, "weights-size", "the weights exceed 2^64 bytes");
-  manifest.memory.weightsBytes = total.valueOrMax();
+  manifest.memory.weightsBytes =
+      manifest.programs.empty() ? total.valueOrMax() : bytesOfProgram(manifest, manifest);
+  for (artifact::TargetProgram &program : manifest.programs)
+    program.memory.weightsBytes = bytesOfProgram(manifest, program);
   return Status::ok();
 }
 
@@ -47,21 +70,27 @@ static uint64_t storedBytes(const Manifest &manifest) {
   return bytes;
 }
 
+static void fillSignatures(artifact::TargetProgram &program) {
+  for (artifact::Kernel &kernel : program.kernels)
+    if (kernel.signature == 0)
+      kernel.signature = hash64(kernel.spec);
+  artifact::Plan &plan = program.plan;
+  if (plan.signature == 0 && !plan.signatureText.empty())
+    plan.signature = hash64(plan.signatureText);
+  for (artifact::Schedule &schedule : plan.schedules)
+    if (schedule.signature == 0)
+      schedule.signature = plan.signature;
+}
+
 /// Hashes and versions that follow from the rest.
 static Status fillDerived(Manifest &manifest) {
   manifest.kernelAbi = abi::kKernelAbiVersion;
   manifest.minimumRuntime = versionText();
   std::sort(manifest.provenance.begin(), manifest.provenance.end(),
             [](const auto &a, const auto &b) { return a.key < b.key; });
-  for (artifact::Kernel &kernel : manifest.kernels)
-    if (kernel.signature == 0)
-      kernel.signature = hash64(kernel.spec);
-  artifact::Plan &plan = manifest.plan;
-  if (plan.signature == 0 && !plan.signatureText.empty())
-    plan.signature = hash64(plan.signatureText);
-  for (artifact::Schedule &schedule : plan.schedules)
-    if (schedule.signature == 0)
-      schedule.signature = plan.signature;
+  fillSignatures(manifest);
+  for (artifact::TargetProgram &program : manifest.programs)
+    fillSignatures(program);
   for (Param &p : manifest.params) {
     if (!p.generator || p.generator->firstMibHash != 0)
       continue;
@@ -83,8 +112,10 @@ static Status addSegment(ContainerWriter &writer, SegmentKind kind, std::string 
 static Status writeImages(ContainerWriter &writer, ArtifactInput &input) {
   for (ImageInput &image : input.images) {
     const auto segment = static_cast<uint32_t>(writer.segments().size());
-    INGOT_TRY(
-        addSegment(writer, SegmentKind::CpuImage, image.target + " " + image.level, image.bytes));
+    const SegmentKind kind = image.target == "cpu"                 ? SegmentKind::CpuImage
+                             : image.level.starts_with("compute_") ? SegmentKind::Ptx
+                                                                   : SegmentKind::Cubin;
+    INGOT_TRY(addSegment(writer, kind, image.target + " " + image.level, image.bytes));
     input.manifest.images.push_back({image.target, image.level, image.features, segment});
   }
   return Status::ok();

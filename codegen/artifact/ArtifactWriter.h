@@ -20,9 +20,9 @@ using ByteSink = std::function<Status(std::span<const uint8_t>)>;
 using ParamPacker = std::function<Status(uint32_t index, const ByteSink &sink)>;
 
 struct ImageInput {
-  std::string target, level;         ///< "cpu", "x86-64-v3"
+  std::string target, level;         ///< "cpu", "x86-64-v3"; "cuda", "sm_90a"
   std::vector<std::string> features; ///< names of CpuFeatures.h
-  std::vector<uint8_t> bytes;        ///< the ELF image
+  std::vector<uint8_t> bytes;        ///< the ELF image; cuda: a ModuleBundle
 };
 
 struct ArtifactInput {

@@ -1,5 +1,6 @@
 #include "compiler/tools/IngotcOptions.h"
 
+#include "codegen/cuda/CompileKernels.h"
 #include "compiler/Pipeline.h"
 #include "runtime/base/Suggest.h"
 #include "runtime/base/Version.h"
@@ -7,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <iostream>
 
 using namespace ingot;
@@ -64,7 +66,9 @@ void addInputFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
   app.add_option("-o,--output", options.output, "Artifact to write");
   app.add_option("--target", raw.target,
                  "Targets, comma separated: cpu (all levels) or cpu:LEVEL (x86-64-v3, "
-                 "x86-64-v4-vnni, x86-64-v4-vnni-bf16)")
+                 "x86-64-v4-vnni, x86-64-v4-vnni-bf16); cuda (all architectures) or cuda:ARCH,ARCH "
+                 "(sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120); cuda-host (CUDA kernels that run "
+                 "on this machine's processor, for tests)")
       ->capture_default_str();
   raw.random = app.add_option("--random-weights", raw.seed,
                               "Random weights from this seed; the directory needs only config.json")
@@ -127,6 +131,9 @@ void addCompilerFlags(CLI::App &app, CompileOptions &options, RawFlags &raw, boo
   app.add_flag_callback(
       "--no-known-answers", [&options] { options.knownAnswers = false; },
       "Leave out the vectors that ingot verify --run compares");
+  app.add_flag_callback(
+      "--no-kernel-cache", [&options] { options.kernelCache = false; },
+      "Target cuda: compile every kernel anew");
   app.add_option("--threads", options.threads, "Threads of the compiler; default all")
       ->check(CLI::Range(0, 1024, "0..1024"));
   app.add_flag("--json", json, "Report as JSON on stdout");
@@ -185,18 +192,59 @@ std::string readRawFlags(const RawFlags &raw, CompileOptions &options) {
   return {};
 }
 
-/// --target: the levels it names; the message of what is unknown.
+/// Adds what one word of --target names; architectures may follow "cuda:ARCH" bare.
+bool addTarget(const std::string &word, CompileOptions &options) {
+  const bool architecture = word.rfind("sm_", 0) == 0 || word.rfind("compute_", 0) == 0;
+  if (word == "cpu" || word.rfind("cpu:", 0) == 0) {
+    options.cpu = true;
+    if (word != "cpu")
+      options.levels.push_back(word.substr(4));
+  } else if (word == "cuda") {
+    options.cuda = true;
+    options.architectures = cuda::defaultArchitectures();
+  } else if (word == "cuda-host") {
+    options.cuda = true;
+    options.architectures.push_back("host");
+  } else if (word.rfind("cuda:", 0) == 0) {
+    options.cuda = true;
+    options.architectures.push_back(word.substr(5));
+  } else if (architecture && options.cuda) {
+    options.architectures.push_back(word);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/// Architectures once each, with PTX for GPUs to come behind cubins.
+void completeArchitectures(std::vector<std::string> &architectures) {
+  std::vector<std::string> once;
+  bool cubin = false, ptx = false;
+  for (const std::string &name : architectures) {
+    if (std::find(once.begin(), once.end(), name) == once.end())
+      once.push_back(name);
+    cubin |= name.rfind("sm_", 0) == 0;
+    ptx |= name.rfind("compute_", 0) == 0;
+  }
+  if (cubin && !ptx)
+    once.push_back("compute_80");
+  architectures = std::move(once);
+}
+
+/// --target: the targets it names; the message of what is unknown.
 std::string readTargets(const std::string &target, CompileOptions &options) {
+  options.cpu = false;
   for (size_t begin = 0; begin <= target.size();) {
     const size_t end = std::min(target.find(',', begin), target.size());
-    const std::string one = target.substr(begin, end - begin);
+    const std::string word = target.substr(begin, end - begin);
     begin = end + 1;
-    if (one == "cpu")
-      continue;
-    if (one.rfind("cpu:", 0) != 0)
-      return "unknown target '" + one + "'; known: cpu, cpu:LEVEL";
-    options.levels.push_back(one.substr(4));
+    if (!addTarget(word, options))
+      return "unknown target '" + word + "'; known: cpu, cpu:LEVEL, cuda, cuda:ARCH, cuda-host";
   }
+  completeArchitectures(options.architectures);
+  for (const std::string &name : options.architectures)
+    if (Status status = cuda::checkArchitecture(name); !status.isOk())
+      return status.message();
   return {};
 }
 

@@ -27,8 +27,8 @@ struct Slot {
 /// One run of one function: the values of its ops.
 class Frame {
 public:
-  Frame(WeightProvider &weights, const Batch &batch, KvState &state)
-      : weights_(weights), batch_(batch), state_(state) {}
+  Frame(WeightProvider &weights, const matrix::MatrixUnit &unit, const Batch &batch, KvState &state)
+      : weights_(weights), unit_(unit), batch_(batch), state_(state) {}
 
   void set(Value value, Slot slot) { slots_[value] = std::move(slot); }
   void set(Value value, Rows rows) { slots_[value].rows = std::make_shared<Rows>(std::move(rows)); }
@@ -53,6 +53,7 @@ private:
   }
 
   WeightProvider &weights_;
+  const matrix::MatrixUnit &unit_; ///< of ops whose order is the matrix unit's
   const Batch &batch_;
   KvState &state_;
   llvm::DenseMap<Value, Slot> slots_;
@@ -93,15 +94,28 @@ Status Frame::evalSplitOp(SplitOp op) {
 Status Frame::evalLinearOp(LinearOp op) {
   const Rows &input = rows(op.getInput());
   const Weight &weight = this->weight(op.getWeight());
-  set(op.getResult(), evalLinear(input, weight));
+  LinearOrder order;
+  if (auto given = op.getOrder(); given && given->getKind() == OrderKind::mma) {
+    order = {LinearOrder::Kind::Mma, given->getStep(), given->getSpan(), unit_};
+    if (input.kind != RowKind::Bf16 || weight.kind == WeightKind::F32)
+      return Status(ErrorClass::Config, "order-unusable",
+                    "order mma takes bfloat16 rows and a bfloat16 or integer weight");
+  }
+  set(op.getResult(), evalLinear(input, weight, order));
   return Status::ok();
 }
 
 Status Frame::evalAttentionOp(PagedAttentionOp op) {
   const KvGeometry kv = geometryOf(op.getKv().getType(), static_cast<int64_t>(op.getLayer()));
-  return store(op.getResult(), evalPagedAttention(rows(op.getQuery()), state_, kv, batch_,
-                                                  static_cast<int64_t>(op.getHeads()),
-                                                  op.getScale().convertToFloat()));
+  const auto order = op.getOrder();
+  const bool matrix = order && order->getKind() == OrderKind::attention_mma;
+  if (matrix && rows(op.getQuery()).kind != RowKind::Bf16)
+    return Status(ErrorClass::Config, "order-unusable",
+                  "order attention_mma takes bfloat16 queries");
+  return store(op.getResult(),
+               evalPagedAttention(rows(op.getQuery()), state_, kv, batch_,
+                                  static_cast<int64_t>(op.getHeads()),
+                                  op.getScale().convertToFloat(), matrix ? &unit_ : nullptr));
 }
 
 Status Frame::evalOp(Operation *op) {
@@ -177,6 +191,7 @@ struct Evaluator::Impl {
   ModuleOp module;
   std::unique_ptr<WeightLoader> loader; ///< null when the caller provides
   WeightProvider &weights;
+  matrix::MatrixUnit unit = matrix::kHopper;
 };
 
 Evaluator::Evaluator(ModuleOp module, const WeightSource &weights) {
@@ -187,6 +202,8 @@ Evaluator::Evaluator(ModuleOp module, const WeightSource &weights) {
 Evaluator::Evaluator(ModuleOp module, WeightProvider &weights)
     : impl_(std::make_unique<Impl>(module, nullptr, weights)) {}
 Evaluator::~Evaluator() = default;
+
+void Evaluator::setMatrixUnit(const matrix::MatrixUnit &unit) { impl_->unit = unit; }
 
 /// What a tensor argument of an entry holds: its rows, and where its type is that of a weight, too.
 static Slot slotOf(BlockArgument argument, const Rows &input) {
@@ -207,7 +224,7 @@ Result<std::vector<Rows>> Evaluator::run(std::string_view entry, const Batch &ba
     return Status(ErrorClass::Data, "entry-missing",
                   format("the program has no entry @%.*s", int(entry.size()), entry.data()));
   const MxcsrGuard arithmetic;
-  Frame frame(impl_->weights, batch, state);
+  Frame frame(impl_->weights, impl_->unit, batch, state);
   size_t next = 0;
   for (BlockArgument argument : function.getArguments())
     if (isa<RankedTensorType>(argument.getType())) {

@@ -4,6 +4,7 @@
 
 #include "ir/WeightSource.h"
 #include "ir/reference/Values.h"
+#include "runtime/base/MatrixUnit.h"
 #include "runtime/base/Status.h"
 
 #include <memory>
@@ -29,6 +30,9 @@ public:
   /// rows, token ids and columns of the logits are then indices into those.
   Evaluator(mlir::ModuleOp module, reference::WeightProvider &weights);
   ~Evaluator();
+
+  /// Whose arithmetic ops of order mma and attention_mma follow; matrix::kHopper unless set.
+  void setMatrixUnit(const matrix::MatrixUnit &unit);
 
   /// Runs the entry on one step; `state` is read and extended. `inputs` are the values of its
   /// tensor arguments in order. Returns its tensor results in order.

@@ -27,7 +27,8 @@ static Status checkOptions(const PlanOptions &o) {
 }
 
 /// The row of the KV table for a cache type.
-static Result<artifact::KvGroup> kvGroupOf(KvType type, const PlanOptions &options) {
+static Result<artifact::KvGroup> kvGroupOf(KvType type, const PlanOptions &options,
+                                           CodeTarget target) {
   if (type.getKeyDim() != type.getValueDim())
     return Status(
         ErrorClass::Config, "plan-program",
@@ -44,10 +45,9 @@ static Result<artifact::KvGroup> kvGroupOf(KvType type, const PlanOptions &optio
   group.layers = static_cast<uint32_t>(type.getLayers());
   group.heads = static_cast<uint32_t>(type.getHeads());
   group.keyDim = group.valueDim = static_cast<uint32_t>(type.getKeyDim());
-  group.format = "kv_bf16_tile16";
+  group.format = target == CodeTarget::Cuda ? artifact::kKvFormatRows : artifact::kKvFormatTiles;
   group.blockTokens = options.blockTokens;
-  group.blockBytes =
-      abi::KvLayout{group.layers, group.heads, group.keyDim, group.blockTokens}.blockBytes();
+  group.blockBytes = artifact::kvBlockBytes(group);
   return group;
 }
 
@@ -68,7 +68,7 @@ static Status addKvGroups(MutableArrayRef<func::FuncOp> entries, const PlanOptio
     auto type = cast<KvType>(cache);
     if (type.getGroup() != static_cast<int64_t>(plan.kvGroups.size()))
       return badProgram("KV groups must be numbered 0, 1, ... in the order of the arguments");
-    INGOT_ASSIGN(artifact::KvGroup group, kvGroupOf(type, options));
+    INGOT_ASSIGN(artifact::KvGroup group, kvGroupOf(type, options, targetOf(entries.front())));
     plan.kvGroups.push_back(std::move(group));
   }
   return Status::ok();

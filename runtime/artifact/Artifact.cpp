@@ -96,9 +96,20 @@ Result<std::unique_ptr<Artifact>> Artifact::open(const std::string &path,
   INGOT_TRY(artifact::checkManifest(a->manifest_, a->header_.manifestOffset).at(path));
   INGOT_TRY(a->checkPadding().at(path));
   INGOT_TRY(a->checkStored(options).at(path));
+  for (const artifact::TargetProgram &program : a->manifest_.programs)
+    a->others_.push_back(a->manifest_.withProgram(program.target));
   if (options.fillGenerated)
     INGOT_TRY(a->fillGenerated(options.threads).at(path));
   return a;
+}
+
+const artifact::Manifest *Artifact::manifestFor(std::string_view target) const {
+  if (manifest_.target == target)
+    return &manifest_;
+  for (const artifact::Manifest &other : others_)
+    if (other.target == target)
+      return &other;
+  return nullptr;
 }
 
 Status Artifact::checkPadding() const {
@@ -275,7 +286,7 @@ Result<CodeImage> Artifact::loadImage(uint32_t index) const {
   auto loaded = CodeImage::load(segment(image.segment), file_.descriptor(), offset);
   if (!loaded)
     return std::move(loaded).status().at(path_ + ": " + image.level);
-  for (const artifact::Kernel &kernel : manifest_.kernels)
+  for (const artifact::Kernel &kernel : manifest_.programOf("cpu")->kernels)
     if (auto entry = loaded->kernel(kernel.name); !entry)
       return std::move(entry).status().at(path_ + ": " + image.level);
   return loaded;

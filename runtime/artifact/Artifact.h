@@ -43,7 +43,10 @@ public:
 
   const std::string &path() const { return path_; }
   const Header &header() const { return header_; }
+  /// Its own program is that of the first target.
   const artifact::Manifest &manifest() const { return manifest_; }
+  /// The manifest with the program of `target` as its own; null when the artifact has none for it.
+  const artifact::Manifest *manifestFor(std::string_view target) const;
   /// The whole file.
   std::span<const uint8_t> bytes() const { return file_.bytes(); }
   std::span<const uint8_t> segment(uint32_t index) const;
@@ -74,6 +77,7 @@ private:
   MappedFile file_;
   Header header_;
   artifact::Manifest manifest_;
+  std::vector<artifact::Manifest> others_; ///< one per further target
   AnonymousMemory generated_;
   bool weightsPending_ = false;
 };

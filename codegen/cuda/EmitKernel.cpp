@@ -1,0 +1,24 @@
+#include "codegen/cuda/EmitKernel.h"
+
+#include "codegen/cuda/EmitAttention.h"
+#include "codegen/cuda/EmitMatmul.h"
+#include "codegen/cuda/EmitRowwise.h"
+
+#include <algorithm>
+
+namespace ingot::cuda {
+
+Result<KernelSource> emitKernel(const KernelProgram &program, std::string_view name,
+                                TokenBound bound, Profile profile) {
+  const auto has = [&](OpKind kind) {
+    return std::any_of(program.ops.begin(), program.ops.end(),
+                       [&](const ProgramOp &op) { return op.kind == kind; });
+  };
+  if (has(OpKind::Linear))
+    return emitMatmul(program, name, bound, profile);
+  if (has(OpKind::PagedAttention))
+    return emitAttention(program, name, bound, profile);
+  return emitRowwise(program, name, bound, profile);
+}
+
+} // namespace ingot::cuda

@@ -1,0 +1,158 @@
+#include "compiler/TargetBuild.h"
+
+#include "compiler/KnownAnswers.h"
+#include "compiler/Pipeline.h"
+#include "passes/plan/LaunchStats.h"
+#include "passes/support/Program.h"
+#include "runtime/base/Format.h"
+
+#include "mlir/Pass/PassManager.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+using namespace mlir;
+
+namespace ingot {
+
+Status dumpProgram(ModuleOp module, const CompileOptions &options, const std::string &folder,
+                   int number, const std::string &stage) {
+  if (options.dumpIr.empty())
+    return Status::ok();
+  const std::string directory = options.dumpIr + (folder.empty() ? "" : "/" + folder);
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  const std::string path = directory + "/" + format("%02d-", number) + stage + ".mlir";
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream);
+  std::ofstream file(path, std::ios::binary);
+  if (!(file << text << std::flush))
+    return Status(ErrorClass::CantCreate, "dump-ir",
+                  path + ": cannot be written; give --dump-ir a directory you may write to");
+  return Status::ok();
+}
+
+Status TargetBuild::dump(const std::string &stage) {
+  const bool several = options_.cpu && options_.cuda;
+  return dumpProgram(*module_, options_, several ? name() : "", dumped_++, stage);
+}
+
+uint32_t TargetBuild::launches() {
+  const auto entries = entriesOf(*module_);
+  return entries.empty() ? 0 : computeLaunchStats(entries.front()).launches;
+}
+
+Status TargetBuild::runStage(const std::string &stage,
+                             const std::function<void(OpPassManager &)> &build,
+                             std::string &diagnostics) {
+  progress_(stage, 0);
+  PassManager manager(module_->getContext());
+  build(manager);
+  diagnostics.clear();
+  if (failed(manager.run(*module_)))
+    return Status(
+        ErrorClass::Config, "pass-failed",
+        stage + " stage: " + (diagnostics.empty() ? std::string("a pass failed") : diagnostics));
+  return dump(stage);
+}
+
+Status TargetBuild::runPasses(std::string &diagnostics) {
+  for (const PipelineStage &stage : pipelineStages(options_, target_)) {
+    if (stage.name == "merge") // quantized, nothing merged or fused yet
+      launchesUnfused_ = launches();
+    INGOT_TRY(runStage(stage.name, stage.build, diagnostics));
+    if (stage.name == "numerics" && options_.knownAnswers && !options_.dryRun)
+      reference_ = module_->clone();
+  }
+  launchesFused_ = launches();
+  return Status::ok();
+}
+
+/// Formats of weights and activations of the linear layers: "W4A8", "W16A16".
+static std::string recipeOf(const CompileOptions &options, CodeTarget target) {
+  const std::string &format = options.linear.format;
+  const char *weights = format == "int4" ? "4" : format == "int8" ? "8" : "16";
+  const bool wide = format == "bf16" || target == CodeTarget::Cuda;
+  return std::string("W") + weights + (wide ? "A16" : "A8");
+}
+
+Status TargetBuild::buildPlan() {
+  PlanOptions plan;
+  plan.maxTokens = options_.maxTokens;
+  plan.maxSequences = options_.maxSequences;
+  plan.blockTokens = options_.blockTokens;
+  const int64_t modelContext = model_.info.maxContext;
+  if (options_.maxContext > modelContext)
+    return Status(ErrorClass::Usage, "context-too-long",
+                  format("--max-context %u, but %s was made for %lld positions; give at most that",
+                         options_.maxContext, model_.info.name.c_str(),
+                         static_cast<long long>(modelContext)));
+  plan.maxContext = options_.maxContext ? options_.maxContext : static_cast<uint32_t>(modelContext);
+  INGOT_ASSIGN(plan_, ingot::buildPlan(*module_, plan));
+  program_.target = name();
+  program_.recipe = recipeOf(options_, target_);
+  program_.kernels = std::move(plan_.kernels);
+  program_.plan = std::move(plan_.plan);
+  program_.memory = plan_.memory;
+  return Status::ok();
+}
+
+std::vector<KernelRequest> TargetBuild::kernelRequests() const {
+  std::vector<KernelRequest> requests;
+  for (size_t i = 0; i < program_.kernels.size(); ++i)
+    requests.push_back({program_.kernels[i].name, plan_.kernelOps[i], 0});
+  for (const artifact::Schedule &schedule : program_.plan.schedules)
+    for (const artifact::Launch &launch : schedule.launches)
+      requests[launch.kernel].maxTokens =
+          std::max(requests[launch.kernel].maxTokens, schedule.maxTokens);
+  return requests;
+}
+
+Status TargetBuild::generateCode(unsigned threads) {
+  const std::vector<KernelRequest> requests = kernelRequests();
+  const auto progress = [this](double done) { progress_("code", done); };
+  CompiledKernels compiled;
+  if (target_ == CodeTarget::Cuda) {
+    const CudaOptions cudaOptions{options_.architectures, cuda::Profile::Invariant, threads,
+                                  options_.kernelCache};
+    INGOT_ASSIGN(compiled, compileCudaKernels(requests, cudaOptions, progress));
+  } else {
+    INGOT_ASSIGN(compiled, compileCpuKernels(requests, options_.levels, threads, progress));
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    artifact::Kernel &kernel = program_.kernels[i];
+    kernel.scratchBytes = compiled.scratchBytes[i];
+    program_.memory.scratchBytesPerWorker =
+        std::max(program_.memory.scratchBytesPerWorker, kernel.scratchBytes);
+    if (compiled.shapes.empty())
+      continue;
+    const cuda::LaunchShape &shape = compiled.shapes[i];
+    kernel.threads = shape.threads;
+    kernel.sharedBytes = shape.dynamicSharedBytes;
+    kernel.itemsPerBlock = shape.itemsPerBlock;
+    kernel.blocksPerItem = shape.blocksPerItem;
+    kernel.tokensPerBlock = shape.tokensPerBlock;
+  }
+  for (CompiledImage &image : compiled.images)
+    images_.push_back(
+        {name(), std::move(image.level), std::move(image.features), std::move(image.bytes)});
+  kernelReports_ = std::move(compiled.reports);
+  return Status::ok();
+}
+
+Status TargetBuild::answer(unsigned threads, std::vector<std::string> &warnings) {
+  if (!reference_)
+    return Status::ok();
+  artifact::Manifest own;
+  static_cast<artifact::TargetProgram &>(own) = std::move(program_);
+  own.params = plan_.params;
+  KnownAnswerJob job{*reference_, model_.weights.get(), std::move(plan_.probes), threads};
+  for (std::string &reason : addKnownAnswers(std::move(job), own))
+    warnings.push_back(std::move(reason));
+  program_ = std::move(static_cast<artifact::TargetProgram &>(own));
+  return Status::ok();
+}
+
+} // namespace ingot
