@@ -28,8 +28,7 @@ struct Launch {
 /// A kernel of a shared object.
 struct KernelInfo {
   const char *name;
-  void (*entry)(const void *args); ///< args: KernelArgs
-  uint32_t maxThreads;             ///< the launch bound of INGOT_KERNEL
+  uint32_t maxThreads; ///< the launch bound of INGOT_KERNEL
 };
 
 /// `ingot_host_kernels`: the kernels of the object, `*count` of them.

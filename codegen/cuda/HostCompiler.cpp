@@ -1,0 +1,256 @@
+#include "codegen/cuda/HostCompiler.h"
+
+#include "codegen/cuda/EmbeddedSources.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <sstream>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+namespace ingot::cuda {
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+/// A private folder, removed with all it holds.
+class ScratchFolder {
+public:
+  static Result<ScratchFolder> create() {
+    const char *base = std::getenv("TMPDIR");
+    std::string name = std::string(base && *base ? base : "/tmp") + "/ingot-host-XXXXXX";
+    if (!::mkdtemp(name.data()))
+      return Status(ErrorClass::CantCreate, "scratch-folder",
+                    "cannot create a folder " + name + ": " + std::strerror(errno) +
+                        "; set TMPDIR to a writable folder");
+    return ScratchFolder(std::move(name));
+  }
+  ScratchFolder(ScratchFolder &&other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchFolder &operator=(ScratchFolder &&) = delete;
+  ~ScratchFolder() {
+    std::error_code ignored;
+    if (!path_.empty())
+      std::filesystem::remove_all(path_, ignored);
+  }
+
+  const std::string &path() const { return path_; }
+
+  Status write(std::string_view name, std::string_view text) const {
+    const std::filesystem::path file = std::filesystem::path(path_) / name;
+    std::error_code error;
+    std::filesystem::create_directories(file.parent_path(), error);
+    std::ofstream out(file, std::ios::binary);
+    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    out.close();
+    if (!out)
+      return Status(ErrorClass::Io, "scratch-write", "cannot write " + file.string());
+    return Status::ok();
+  }
+
+  std::string read(std::string_view name) const {
+    std::ifstream in(std::filesystem::path(path_) / name, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+
+private:
+  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+std::string compilerName() {
+  const char *name = std::getenv("INGOT_CXX");
+  return name && *name ? name : "c++";
+}
+
+/// Starts a program in `folder` with its output in folder/`log`; 0 when it cannot be started.
+pid_t start(const Arguments &arguments, const std::string &folder, const std::string &log) {
+  std::vector<char *> argv;
+  for (const std::string &argument : arguments)
+    argv.push_back(const_cast<char *>(argument.c_str()));
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+  posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  pid_t child = 0;
+  const int error = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  return error == 0 ? child : 0;
+}
+
+bool succeeded(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// One run of the compiler; the log is NAME.log.
+struct Job {
+  std::string name;
+  Arguments arguments;
+};
+
+Status missing(const std::string &compiler) {
+  return Status(ErrorClass::Unavailable, "host-compiler-missing",
+                "cannot start the C++ compiler \"" + compiler +
+                    "\", which kernels for the host need; install g++ or name one in INGOT_CXX");
+}
+
+Status failed(const ScratchFolder &folder, const std::string &name) {
+  std::string log = folder.read(name + ".log");
+  constexpr size_t kMostText = 4000;
+  if (log.size() > kMostText)
+    log = log.substr(0, kMostText) + "...";
+  return Status(ErrorClass::Internal, "host-compile-failed", name + ":\n" + log);
+}
+
+/// Runs the jobs, `processes` at once. The first failure in their order is returned.
+Status runJobs(const ScratchFolder &folder, std::span<const Job> jobs, unsigned processes) {
+  const size_t wave = std::max(1u, processes);
+  for (size_t begin = 0; begin < jobs.size(); begin += wave) {
+    const auto part = jobs.subspan(begin, std::min(wave, jobs.size() - begin));
+    std::vector<pid_t> children;
+    for (const Job &job : part)
+      children.push_back(start(job.arguments, folder.path(), job.name + ".log"));
+    Status first;
+    for (size_t i = 0; i < part.size(); ++i) {
+      const bool fine = children[i] != 0 && succeeded(children[i]);
+      if (!fine && first.isOk())
+        first = children[i] == 0 ? missing(part[i].arguments[0]) : failed(folder, part[i].name);
+    }
+    INGOT_TRY(std::move(first));
+  }
+  return Status::ok();
+}
+
+Arguments compileFlags(bool sanitize) {
+  Arguments flags = {"-std=c++20", "-ffp-contract=off", "-fPIC", "-fvisibility=hidden", "-w"};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    flags.insert(flags.end(), {"-mavx2", "-mfma"});
+  if (sanitize)
+    flags.insert(flags.end(), {"-O1", "-g1", "-fsanitize=address,undefined",
+                               "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"});
+  else
+    flags.push_back("-O2");
+  return flags;
+}
+
+Job compileJob(const std::string &source, const std::string &name, bool sanitize) {
+  Job job{name, {compilerName()}};
+  const Arguments flags = compileFlags(sanitize);
+  job.arguments.insert(job.arguments.end(), flags.begin(), flags.end());
+  job.arguments.insert(job.arguments.end(), {"-I.", "-c", source, "-o", name + ".o"});
+  return job;
+}
+
+/// The table that host/Object.cpp reads.
+std::string kernelList(std::span<const KernelSource> sources) {
+  std::string declarations = "#include \"codegen/cuda/host/Object.h\"\nextern \"C\" {\n";
+  std::string entries;
+  for (const KernelSource &source : sources) {
+    const std::string &name = source.name;
+    declarations +=
+        "void " + name + "(ingot::gpu::KernelArgs);\nextern const unsigned " + name + "_threads;\n";
+    entries += "    {\"" + name + "\", " + name + ", &" + name + "_threads},\n";
+  }
+  return declarations + "}\nnamespace ingot::gpu::host {\nconst KernelEntry kKernels[] = {\n" +
+         entries + "};\nconst unsigned kKernelCount = " + std::to_string(sources.size()) + ";\n}\n";
+}
+
+Status writeHeaders(const ScratchFolder &folder) {
+  constexpr std::string_view kStandard = "codegen/cuda/kernels/standard/";
+  for (const EmbeddedSource &source : embeddedSources())
+    if (source.path.substr(0, kStandard.size()) != kStandard)
+      INGOT_TRY(folder.write(source.path, source.text));
+  return Status::ok();
+}
+
+constexpr const char *kEngineFiles[] = {"Engine", "Arithmetic", "Asynchronous", "Object"};
+
+std::string engineName(const char *file) { return std::string("host-") + file; }
+
+/// The objects of host execution itself, compiled once per process and kind.
+Status engineObjects(const ScratchFolder &folder, const HostCompileOptions &options) {
+  static std::mutex mutex;
+  static std::map<std::string, std::vector<std::string>> known;
+  const std::lock_guard lock(mutex);
+  std::vector<std::string> &objects = known[compilerName() + (options.sanitize ? " sanitize" : "")];
+  if (objects.empty()) {
+    std::vector<Job> jobs;
+    for (const char *file : kEngineFiles)
+      jobs.push_back(compileJob(std::string("codegen/cuda/host/") + file + ".cpp", engineName(file),
+                                options.sanitize));
+    INGOT_TRY(runJobs(folder, jobs, options.processes));
+    for (const char *file : kEngineFiles)
+      objects.push_back(folder.read(engineName(file) + ".o"));
+    return Status::ok();
+  }
+  for (size_t i = 0; i < objects.size(); ++i)
+    INGOT_TRY(folder.write(engineName(kEngineFiles[i]) + ".o", objects[i]));
+  return Status::ok();
+}
+
+Status link(const ScratchFolder &folder, const std::vector<Job> &units, bool sanitize) {
+  Job job{"link",
+          {compilerName(), "-shared", "-Wl,--build-id=none", "-Wl,-Bsymbolic", "-o", "kernels.so"}};
+  if (sanitize)
+    job.arguments.push_back("-fsanitize=address,undefined");
+  else
+    job.arguments.push_back("-s");
+  for (const Job &unit : units)
+    job.arguments.push_back(unit.name + ".o");
+  for (const char *file : kEngineFiles)
+    job.arguments.push_back(engineName(file) + ".o");
+  return runJobs(folder, {&job, 1}, 1);
+}
+
+} // namespace
+
+Result<std::vector<uint8_t>> compileForHost(std::span<const KernelSource> sources,
+                                            const HostCompileOptions &options) {
+  INGOT_ASSIGN(const ScratchFolder folder, ScratchFolder::create());
+  INGOT_TRY(writeHeaders(folder));
+  INGOT_TRY(engineObjects(folder, options));
+  std::vector<Job> units;
+  for (const KernelSource &source : sources) {
+    INGOT_TRY(folder.write(source.name + ".cpp", source.text));
+    units.push_back(compileJob(source.name + ".cpp", source.name, options.sanitize));
+  }
+  INGOT_TRY(folder.write("kernel-list.cpp", kernelList(sources)));
+  units.push_back(compileJob("kernel-list.cpp", "kernel-list", options.sanitize));
+  INGOT_TRY(runJobs(folder, units, options.processes));
+  INGOT_TRY(link(folder, units, options.sanitize));
+  const std::string object = folder.read("kernels.so");
+  return std::vector<uint8_t>(object.begin(), object.end());
+}
+
+std::string hostCompilerIdentity() {
+  auto folder = ScratchFolder::create();
+  if (!folder)
+    return {};
+  const pid_t child = start({compilerName(), "--version"}, folder->path(), "version.log");
+  if (child == 0 || !succeeded(child))
+    return {};
+  std::string identity = compilerName() + "\n" + folder->read("version.log");
+  for (const std::string &flag : compileFlags(false))
+    identity += flag + " ";
+  return identity;
+}
+
+} // namespace ingot::cuda

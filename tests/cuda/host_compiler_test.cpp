@@ -1,0 +1,115 @@
+#include "codegen/cuda/HostCompiler.h"
+#include "tests/cuda/support/HostImage.h"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <cstring>
+
+using namespace ingot;
+
+namespace {
+
+/// y[i] = x[i] * factor of 64 floats, through shared memory.
+cuda::KernelSource scaleKernel(const std::string &name, const std::string &factor) {
+  return {name,
+          "#include \"codegen/cuda/kernels/Device.cuh\"\n"
+          "INGOT_KERNEL(" +
+              name +
+              ", 64) {\n"
+              "  using namespace ingot::gpu;\n"
+              "  INGOT_SHARED(float, tile, 64);\n"
+              "  waitForPrior();\n"
+              "  tile[threadIndex()] = args.pointer<const float>(0)[threadIndex()];\n"
+              "  syncThreads();\n"
+              "  args.pointer<float>(1)[63 - threadIndex()] = tile[63 - threadIndex()] * " +
+              factor + ";\n}\n",
+          {}};
+}
+
+/// Sets a variable of the environment for its lifetime.
+class ScopedVariable {
+public:
+  ScopedVariable(const char *name, const char *value) : name_(name) {
+    if (const char *old = std::getenv(name))
+      old_ = old;
+    ::setenv(name, value, 1);
+  }
+  ~ScopedVariable() {
+    if (old_.empty())
+      ::unsetenv(name_);
+    else
+      ::setenv(name_, old_.c_str(), 1);
+  }
+
+private:
+  const char *name_;
+  std::string old_;
+};
+
+} // namespace
+
+TEST_CASE("kernels of several sources run from one object") {
+  const cuda::KernelSource sources[] = {scaleKernel("twice", "2.0f"),
+                                        scaleKernel("halved", "0.5f")};
+  auto image = test::HostImage::build(sources);
+  INFO(image.status().toString());
+  REQUIRE(image.isOk());
+  CHECK((*image)->kernels() == std::vector<std::string>{"twice", "halved"});
+
+  std::vector<float> x(64), y(64);
+  for (int i = 0; i < 64; ++i)
+    x[i] = static_cast<float>(i);
+  const uint64_t slots[] = {reinterpret_cast<uint64_t>(x.data()),
+                            reinterpret_cast<uint64_t>(y.data())};
+  const auto bytes = [&] {
+    std::vector<uint8_t> out(256);
+    std::memcpy(out.data(), y.data(), 256);
+    return out;
+  };
+  const gpu::host::Launch launch{.threads = 64};
+  CHECK((*image)->runAllOrders("twice", slots, launch, [] {}, bytes) == "");
+  CHECK(y[63] == 126.0f);
+  CHECK((*image)->launch("halved", slots, launch) == "");
+  CHECK(y[63] == 31.5f);
+
+  CHECK((*image)->launch("thrice", slots, launch) == "thrice: there is no kernel of this name");
+  CHECK((*image)->launch("twice", slots, {.threads = 96}) ==
+        "twice: its launch bound is 64 threads, not 96");
+  const std::vector<uint64_t> many(17);
+  CHECK((*image)->launch("twice", many, launch) == "twice: a kernel has at most 16 slots, not 17");
+}
+
+TEST_CASE("equal kernels give equal bytes") {
+  const cuda::KernelSource sources[] = {scaleKernel("twice", "2.0f"),
+                                        scaleKernel("halved", "0.5f")};
+  auto one = cuda::compileForHost(sources, {.processes = 1});
+  auto two = cuda::compileForHost(sources, {.processes = 2});
+  REQUIRE(one.isOk());
+  REQUIRE(two.isOk());
+  CHECK(*one == *two);
+}
+
+TEST_CASE("a kernel that does not compile is named with the compiler's words") {
+  const cuda::KernelSource source = scaleKernel("broken", "nothing");
+  auto object = cuda::compileForHost({&source, 1}, {});
+  REQUIRE(!object.isOk());
+  CHECK(object.status().id() == "host-compile-failed");
+  CHECK(object.status().message().find("broken") != std::string::npos);
+  CHECK(object.status().message().find("nothing") != std::string::npos);
+}
+
+TEST_CASE("a machine without compiler is told what to install") {
+  const ScopedVariable none("INGOT_CXX", "no-such-compiler");
+  const cuda::KernelSource source = scaleKernel("twice", "2.0f");
+  auto object = cuda::compileForHost({&source, 1}, {});
+  REQUIRE(!object.isOk());
+  CHECK(object.status().id() == "host-compiler-missing");
+  CHECK(object.status().message().find("INGOT_CXX") != std::string::npos);
+  CHECK(cuda::hostCompilerIdentity().empty());
+}
+
+TEST_CASE("the identity of the host compiler tells version and flags") {
+  const std::string identity = cuda::hostCompilerIdentity();
+  CHECK(identity.find("-ffp-contract=off") != std::string::npos);
+  CHECK(identity.find('\n') != std::string::npos);
+}
