@@ -1,7 +1,6 @@
 #include "runtime/device/CpuDevice.h"
 
 #include "runtime/base/Format.h"
-#include "runtime/base/Mxcsr.h"
 
 #include <algorithm>
 #include <cassert>
@@ -77,17 +76,7 @@ Status CpuDevice::wait([[maybe_unused]] Ticket ticket) {
 }
 
 void CpuDevice::forEach(uint32_t items, const std::function<void(uint32_t)> &fn) {
-  if (items <= 1 || team_->size() == 1) {
-    const MxcsrGuard mode;
-    for (uint32_t i = 0; i < items; ++i)
-      fn(i);
-    return;
-  }
-  std::atomic<uint32_t> next{0};
-  team_->run([&](uint32_t) {
-    for (uint32_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < items;)
-      fn(i);
-  });
+  forEachOnTeam(*team_, items, fn);
 }
 
 Status CpuDevice::countItems(const Program &program, const artifact::SymbolValues &symbols) {

@@ -125,4 +125,18 @@ void ThreadTeam::barrier() {
     phase_.wait(phase, std::memory_order_acquire);
 }
 
+void forEachOnTeam(ThreadTeam &team, uint32_t items, const std::function<void(uint32_t)> &fn) {
+  if (items <= 1 || team.size() == 1) {
+    const MxcsrGuard mode;
+    for (uint32_t i = 0; i < items; ++i)
+      fn(i);
+    return;
+  }
+  std::atomic<uint32_t> next{0};
+  team.run([&](uint32_t) {
+    for (uint32_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < items;)
+      fn(i);
+  });
+}
+
 } // namespace ingot

@@ -59,4 +59,8 @@ private:
   std::vector<std::thread> threads_;                ///< members 1..members_-1
 };
 
+/// Calls fn(i) once for every i < items on the members of the team, in no order; in the step's
+/// floating-point mode.
+void forEachOnTeam(ThreadTeam &team, uint32_t items, const std::function<void(uint32_t)> &fn);
+
 } // namespace ingot
