@@ -112,6 +112,13 @@ private:
   }
 
   WalkResult stamp(Operation *op) {
+    auto linear = dyn_cast<LinearOp>(op);
+    if (target == "cuda" && linear && !elementOf(linear.getInput()).isBF16()) {
+      op->emitOpError() << "takes " << elementOf(linear.getInput())
+                        << " rows; the matrix unit takes bfloat16, so run "
+                           "ingot-quantize-activations with scale=bf16 first";
+      return WalkResult::interrupt();
+    }
     OrderAttr order = orderOf(op, target == "cuda");
     if (!order)
       return WalkResult::advance();

@@ -8,6 +8,10 @@
 // RUN: ingot-opt %{model} %{int} --ingot-fix-numerics --compare-pipeline=%{all} | FileCheck %s
 // RUN: ingot-opt %{model} %{float} --ingot-fix-numerics --compare-pipeline=%{all} | FileCheck %s
 // RUN: ingot-opt %{model} %{int} --ingot-fix-numerics --chunk=3 --last-only --compare-pipeline=%{all} | FileCheck %s
+// The matrix unit's orders are kept as those of the CPU are.
+// DEFINE: %{cuda} = --ingot-quantize-weights="linear=int4:32 head=int8:32 embedding=int8:32" --ingot-quantize-activations="scale=bf16" --ingot-fix-numerics="target=cuda"
+// RUN: ingot-opt %{model} %{cuda} --compare-pipeline=%{all} | FileCheck %s
+// RUN: ingot-opt %{model} %{bf16} --ingot-fix-numerics="target=cuda" --chunk=3 --last-only --compare-pipeline=%{all} | FileCheck %s
 // CHECK: @forward result 0: bit-equal
 
 // A width that gate and up cannot share panels in leaves those two apart; the rest fuses.

@@ -4,6 +4,12 @@
 // SMALL: func.func @forward(
 // SMALL-SAME: attributes {ingot.bucket = "decode", ingot.signature = "0x1"}
 // SMALL-NOT: func.func
+// A target that chooses tiles by tokens gets kernels per bucket.
+// RUN: ingot-opt %s --ingot-bucket-variants="max-tokens=64 split-kernels" | FileCheck %s --check-prefix=SPLIT
+// SPLIT-LABEL: func.func @forward(
+// SPLIT: ingot.fused "linear" at "w"(%{{.*}}, %{{.*}}) {variant = "decode"}
+// SPLIT-LABEL: func.func @forward_wide(
+// SPLIT: ingot.fused "linear" at "w"(%{{.*}}, %{{.*}}) {variant = "wide"}
 // RUN: not ingot-opt %s --ingot-bucket-variants="decode-tokens=0" 2>&1 | FileCheck %s --check-prefix=ERROR
 // ERROR: decode-tokens must be at least 1
 

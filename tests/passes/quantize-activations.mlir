@@ -1,8 +1,9 @@
 // RUN: ingot-opt %s --ingot-quantize-activations --split-input-file | FileCheck %s
 // RUN: ingot-opt %s --ingot-quantize-activations="scale=f32" --split-input-file | FileCheck %s --check-prefix=FLOAT
+// RUN: ingot-opt %s --ingot-quantize-activations="scale=bf16" --split-input-file | FileCheck %s --check-prefix=BF16
 // RUN: ingot-opt %s --ingot-quantize-activations="scale=none" --split-input-file | FileCheck %s --check-prefix=NONE
 // RUN: not ingot-opt %s --ingot-quantize-activations="scale=int" --split-input-file 2>&1 | FileCheck %s --check-prefix=ERROR
-// ERROR: scale: 'int' is no activation scale; write pow2, f32 or none
+// ERROR: scale: 'int' is no activation scale; write pow2, f32, bf16 or none
 
 // Linears that read one value share its rounding point; formats differ, points differ.
 // CHECK-LABEL: func.func @shared
@@ -13,6 +14,12 @@
 // CHECK: ingot.linear %[[R:.*]], {{.*}}tensor<32x64xbf16>
 // FLOAT-LABEL: func.func @shared
 // FLOAT: ingot.quantize %arg0 : tensor<?x64xf32> -> tensor<?x64x!ingot.qact<f32>>
+// BF16-LABEL: func.func @shared
+// BF16: %[[R:.*]] = ingot.round %arg0 : tensor<?x64xf32> -> tensor<?x64xbf16>
+// BF16-NOT: ingot.quantize
+// BF16: ingot.linear %[[R]], {{.*}}qweight<4, 32>
+// BF16: ingot.linear %[[R]], {{.*}}qweight<8, 64>
+// BF16: ingot.linear %[[R]], {{.*}}tensor<32x64xbf16>
 // NONE-LABEL: func.func @shared
 // NONE: ingot.round %arg0
 // NONE-NOT: ingot.quantize
