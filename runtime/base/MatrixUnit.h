@@ -221,6 +221,37 @@ struct Factors {
   alignas(32) int32_t exponent[kOuter][kInner];
 };
 
+/// Step 4 of eight columns. Doubles hold the sums exactly (fewer than 40 bits) and the scaling by a
+/// power of two is exact; what leaves the normal numbers of float32 goes the long way.
+inline void roundSums(uint32_t (&c)[kTileColumns], const double (&sum)[kTileColumns],
+                      const int32_t (&largest)[kTileColumns], MatrixUnit unit) {
+  constexpr uint64_t kSmallest = uint64_t(1023 - 126) << 52, kBeyond = uint64_t(1023 + 128) << 52;
+  const uint64_t kept = ~uint64_t(0) << (52 - unit.result);
+  uint64_t scale[kTileColumns], bits[kTileColumns];
+  double scaled[kTileColumns], power[kTileColumns];
+  float rounded[kTileColumns];
+  uint64_t outside = 0;
+  for (int n = 0; n < kTileColumns; ++n)
+    scale[n] = static_cast<uint64_t>(largest[n] - unit.fraction + 1023) << 52;
+  std::memcpy(power, scale, sizeof power);
+  for (int n = 0; n < kTileColumns; ++n)
+    scaled[n] = sum[n] * power[n];
+  std::memcpy(bits, scaled, sizeof bits);
+  for (int n = 0; n < kTileColumns; ++n) {
+    const uint64_t magnitude = bits[n] & (~uint64_t(0) >> 1);
+    // Bit 63 of a difference that wraps: below the smallest normal number, or not below 2^128.
+    outside |= (magnitude - kSmallest) | (kBeyond - 1 - magnitude);
+    bits[n] &= kept;
+  }
+  std::memcpy(scaled, bits, sizeof scaled);
+  for (int n = 0; n < kTileColumns; ++n)
+    rounded[n] = static_cast<float>(scaled[n]);
+  std::memcpy(c, rounded, sizeof rounded);
+  if (outside >> 63)
+    for (int n = 0; n < kTileColumns; ++n)
+      c[n] = floatBits(roundSum(static_cast<int64_t>(sum[n]), largest[n], unit));
+}
+
 /// Sums of one step of one row: eight columns, products k0 .. k0 + products. Partial sums of eight
 /// products fit 32 bits (8 * 4 * 2^25 < 2^31).
 template <int kDepth>
@@ -233,7 +264,7 @@ inline void stepRow(uint32_t (&c)[kTileColumns], const int32_t *significandA,
   const int end = k0 + unit.products < kDepth ? k0 + unit.products : kDepth;
   alignas(32) int32_t largest[kTileColumns];
   alignas(32) int32_t partial[kTileColumns];
-  int64_t sum[kTileColumns];
+  double sum[kTileColumns];
   for (int n = 0; n < kTileColumns; ++n)
     largest[n] = accumulatorExponent(c[n]);
   for (int k = k0; k < end; ++k)
@@ -244,8 +275,11 @@ inline void stepRow(uint32_t (&c)[kTileColumns], const int32_t *significandA,
   for (int n = 0; n < kTileColumns; ++n) {
     const int32_t start = alignMagnitude(accumulatorMagnitude(c[n]), 23, unit.fraction,
                                          largest[n] - accumulatorExponent(c[n]));
-    sum[n] = c[n] >> 31 ? -start : start;
+    const int32_t sign = static_cast<int32_t>(c[n]) >> 31;
+    partial[n] = (start ^ sign) - sign;
   }
+  for (int n = 0; n < kTileColumns; ++n)
+    sum[n] = partial[n];
   for (int k = k0; k < end; k += 8) {
     for (int n = 0; n < kTileColumns; ++n)
       partial[n] = 0;
@@ -260,8 +294,63 @@ inline void stepRow(uint32_t (&c)[kTileColumns], const int32_t *significandA,
     for (int n = 0; n < kTileColumns; ++n)
       sum[n] += partial[n];
   }
-  for (int n = 0; n < kTileColumns; ++n)
-    c[n] = floatBits(roundSum(sum[n], largest[n], unit));
+  roundSums(c, sum, largest, unit);
+}
+
+/// One row of a tile, from k = 0; `special`: an operand of the tile is infinite or NaN.
+template <int kDepth, Format kFormat>
+inline void chainRow(float (&d)[kTileColumns], const uint16_t (&a)[kDepth],
+                     const uint16_t (&b)[kTileColumns][kDepth], const int32_t *significandA,
+                     const int32_t *exponentA, const Factors<kDepth, kTileColumns> &right,
+                     bool special, MatrixUnit unit) {
+  uint32_t c[kTileColumns];
+  std::memcpy(c, d, sizeof c);
+  for (int k0 = 0; k0 < kDepth; k0 += unit.products) {
+    uint32_t highest = special ? kInfinityBits : 0;
+    for (int n = 0; n < kTileColumns; ++n) {
+      const uint32_t field = c[n] & kInfinityBits;
+      highest = field > highest ? field : highest;
+    }
+    if (highest < kInfinityBits) {
+      stepRow<kDepth>(c, significandA, exponentA, right, k0, unit);
+      continue;
+    }
+    const int count = kDepth - k0 < unit.products ? kDepth - k0 : unit.products;
+    for (int n = 0; n < kTileColumns; ++n)
+      c[n] = floatBits(step(bitsFloat(c[n]), &a[k0], &b[n][k0], count, kFormat, unit));
+  }
+  std::memcpy(d, c, sizeof c);
+}
+
+template <int kDepth, Format kFormat>
+inline void multiplyTileOf(float (&d)[kTileRows][kTileColumns],
+                           const uint16_t (&a)[kTileRows][kDepth],
+                           const uint16_t (&b)[kTileColumns][kDepth], MatrixUnit unit) {
+  int32_t special = 0;
+  Factors<kTileRows, kDepth> left;
+  Factors<kDepth, kTileColumns> right;
+  int32_t significand[kDepth], exponent[kDepth];
+  const auto decode = [&](const uint16_t (&from)[kDepth], int32_t *to, int32_t *toExponent) {
+    for (int k = 0; k < kDepth; ++k) {
+      const Factor factor = decodeFactor(from[k], kFormat);
+      to[k] = factor.significand;
+      toExponent[k] = factor.exponent;
+    }
+    for (int k = 0; k < kDepth; ++k)
+      special |= kindOf(from[k], kFormat) != Kind::Finite;
+  };
+  for (int m = 0; m < kTileRows; ++m)
+    decode(a[m], left.significand[m], left.exponent[m]);
+  for (int n = 0; n < kTileColumns; ++n) {
+    decode(b[n], significand, exponent);
+    for (int k = 0; k < kDepth; ++k) {
+      right.significand[k][n] = significand[k];
+      right.exponent[k][n] = exponent[k];
+    }
+  }
+  for (int m = 0; m < kTileRows; ++m)
+    chainRow<kDepth, kFormat>(d[m], a[m], b, left.significand[m], left.exponent[m], right,
+                              special != 0, unit);
 }
 
 /// d[m][n] = chain(d[m][n], a[m], b[n]).
@@ -269,39 +358,13 @@ template <int kDepth>
 inline void
 multiplyTile(float (&d)[kTileRows][kTileColumns], const uint16_t (&a)[kTileRows][kDepth],
              const uint16_t (&b)[kTileColumns][kDepth], Format format, MatrixUnit unit) {
-  int special = 0;
-  Factors<kTileRows, kDepth> left;
-  Factors<kDepth, kTileColumns> right;
-  for (int m = 0; m < kTileRows; ++m)
-    for (int k = 0; k < kDepth; ++k) {
-      special |= kindOf(a[m][k], format) != Kind::Finite;
-      const Factor factor = decodeFactor(a[m][k], format);
-      left.significand[m][k] = factor.significand;
-      left.exponent[m][k] = factor.exponent;
-    }
-  for (int n = 0; n < kTileColumns; ++n)
-    for (int k = 0; k < kDepth; ++k) {
-      special |= kindOf(b[n][k], format) != Kind::Finite;
-      const Factor factor = decodeFactor(b[n][k], format);
-      right.significand[k][n] = factor.significand;
-      right.exponent[k][n] = factor.exponent;
-    }
-  for (int m = 0; m < kTileRows; ++m) {
-    uint32_t c[kTileColumns];
-    std::memcpy(c, d[m], sizeof c);
-    int rowSpecial = special;
-    for (int k0 = 0; k0 < kDepth; k0 += unit.products) {
-      for (int n = 0; n < kTileColumns; ++n)
-        rowSpecial |= (c[n] & kInfinityBits) == kInfinityBits;
-      if (rowSpecial) {
-        const int n1 = kDepth - k0 < unit.products ? kDepth - k0 : unit.products;
-        for (int n = 0; n < kTileColumns; ++n)
-          c[n] = floatBits(step(bitsFloat(c[n]), a[m] + k0, b[n] + k0, n1, format, unit));
-      } else {
-        stepRow<kDepth>(c, left.significand[m], left.exponent[m], right, k0, unit);
-      }
-    }
-    std::memcpy(d[m], c, sizeof c);
+  switch (format) {
+  case Format::Bf16:
+    return multiplyTileOf<kDepth, Format::Bf16>(d, a, b, unit);
+  case Format::F16:
+    return multiplyTileOf<kDepth, Format::F16>(d, a, b, unit);
+  case Format::E4m3:
+    return multiplyTileOf<kDepth, Format::E4m3>(d, a, b, unit);
   }
 }
 
