@@ -37,6 +37,7 @@ struct CompileOptions {
   std::vector<std::string> levels;        ///< its ISA levels; empty = all
   bool cuda = false;                      ///< target cuda
   std::vector<std::string> architectures; ///< its architectures; empty = the usual ones
+  bool reportKernels = false;             ///< a line per GPU kernel in the report
   bool kernelCache = true;                ///< cuda: keep compiled kernels for the next run
   uint32_t blockTokens = 16;              ///< KV positions per block
   uint32_t maxSequences = 16;             ///< concurrent sequences

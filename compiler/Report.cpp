@@ -10,9 +10,9 @@ using namespace ingot;
 
 namespace {
 
-uint64_t kvBytesPerToken(const artifact::Manifest &manifest) {
+uint64_t kvBytesPerToken(const artifact::TargetProgram &program) {
   uint64_t bytes = 0;
-  for (const artifact::KvGroup &group : manifest.plan.kvGroups)
+  for (const artifact::KvGroup &group : program.plan.kvGroups)
     bytes += group.blockTokens ? group.blockBytes / group.blockTokens : 0;
   return bytes;
 }
@@ -31,16 +31,60 @@ void printFusions(const CompileReport &report, std::ostream &out) {
                 report.launchesUnfused / layers);
 }
 
-void printMemory(const artifact::Manifest &manifest, std::ostream &out) {
-  const artifact::MemoryContract &memory = manifest.memory;
-  out << "memory at run time\n";
+/// Kernels of one GPU architecture in a line; what took long, spilled or is large shows in its
+/// numbers.
+struct LevelSummary {
+  uint32_t kernels = 0, cached = 0, registers = 0, spillBytes = 0, sharedBytes = 0;
+  uint64_t codeBytes = 0;
+  double seconds = 0;
+
+  void add(const KernelReport &kernel) {
+    ++kernels;
+    cached += kernel.cached;
+    registers = std::max(registers, kernel.registers);
+    spillBytes += kernel.spillBytes;
+    sharedBytes = std::max(sharedBytes, kernel.staticSharedBytes + kernel.dynamicSharedBytes);
+    codeBytes += kernel.codeBytes;
+    seconds += kernel.seconds;
+  }
+};
+
+void printKernels(const CompileReport &report, bool each, std::ostream &out) {
+  if (report.kernels.empty())
+    return;
+  std::vector<std::pair<std::string, LevelSummary>> levels;
+  for (const KernelReport &kernel : report.kernels) {
+    if (levels.empty() || levels.back().first != kernel.level)
+      levels.emplace_back(kernel.level, LevelSummary());
+    levels.back().second.add(kernel);
+  }
+  out << "GPU code\n";
+  for (const auto &[level, sum] : levels)
+    out << format("  %-10s %3u kernels, %10s, at most %3u registers and %s of shared memory, "
+                  "%u bytes spilled, %.1f s (%u from the cache)%s\n",
+                  level.c_str(), sum.kernels, formatBytes(sum.codeBytes).c_str(), sum.registers,
+                  formatBytes(sum.sharedBytes).c_str(), sum.spillBytes, sum.seconds, sum.cached,
+                  level == "sm_100a" ? "; kernels of the sm_80 family" : "");
+  if (!each)
+    return;
+  out << format("  %-10s %-44s %9s %6s %6s %7s %8s %9s %7s\n", "level", "kernel", "registers",
+                "stack", "spills", "static", "dynamic", "bytes", "seconds");
+  for (const KernelReport &k : report.kernels)
+    out << format("  %-10s %-44s %9u %6u %6u %7u %8u %9llu %7.2f\n", k.level.c_str(),
+                  k.kernel.c_str(), k.registers, k.stackBytes, k.spillBytes, k.staticSharedBytes,
+                  k.dynamicSharedBytes, ull(k.codeBytes), k.seconds);
+}
+
+void printMemory(const artifact::TargetProgram &program, bool several, std::ostream &out) {
+  const artifact::MemoryContract &memory = program.memory;
+  out << "memory at run time" << (several ? ", target " + program.target : "") << "\n";
   const std::pair<const char *, uint64_t> rows[] = {
       {"weights", memory.weightsBytes},
       {"activations", memory.arenaBytes},
       {"scratch per worker", memory.scratchBytesPerWorker},
       {"logits", memory.logitsBytes},
       {"host tables", memory.hostTableBytes},
-      {"KV per token", kvBytesPerToken(manifest)}};
+      {"KV per token", kvBytesPerToken(program)}};
   for (const auto &[name, bytes] : rows)
     out << format("  %-20s %12s\n", name, formatBytes(bytes).c_str());
   out << format("  for %u sequences, %u tokens per step, context %u\n", memory.maxSequences,
@@ -62,9 +106,15 @@ void ingot::printReport(const CompileReport &report, const CompileOptions &optio
   }
   out << format("  %-20s %8.2f s\n", "total", total);
   printFusions(report, out);
-  out << format("code\n  %zu kernels in %zu images, %s\n", manifest.kernels.size(),
-                manifest.images.size(), formatBytes(report.codeBytes).c_str());
-  printMemory(manifest, out);
+  size_t kernels = manifest.kernels.size();
+  for (const artifact::TargetProgram &program : manifest.programs)
+    kernels += program.kernels.size();
+  out << format("code\n  %zu kernels in %zu images, %s\n", kernels, manifest.images.size(),
+                formatBytes(report.codeBytes).c_str());
+  printKernels(report, options.reportKernels, out);
+  printMemory(manifest, !manifest.programs.empty(), out);
+  for (const artifact::TargetProgram &program : manifest.programs)
+    printMemory(program, true, out);
   if (options.dryRun)
     out << "dry run: nothing written\n";
   else
@@ -112,7 +162,21 @@ void ingot::printReportJson(const CompileReport &report, const CompileOptions &o
       .field("max_sequences", memory.maxSequences)
       .field("max_batch_tokens", memory.maxBatchTokens)
       .field("max_context", memory.maxContext);
-  json.endObject().key("warnings").beginArray();
+  json.endObject().key("gpu_kernels").beginArray();
+  for (const KernelReport &k : report.kernels)
+    json.beginObject()
+        .field("kernel", std::string_view(k.kernel))
+        .field("level", std::string_view(k.level))
+        .field("registers", k.registers)
+        .field("stack_bytes", k.stackBytes)
+        .field("spill_bytes", k.spillBytes)
+        .field("static_shared_bytes", k.staticSharedBytes)
+        .field("dynamic_shared_bytes", k.dynamicSharedBytes)
+        .field("code_bytes", k.codeBytes)
+        .field("seconds", k.seconds)
+        .field("cached", k.cached)
+        .endObject();
+  json.endArray().key("warnings").beginArray();
   for (const std::string &warning : report.warnings)
     json.value(std::string_view(warning));
   json.endArray().endObject();

@@ -131,6 +131,8 @@ void addCompilerFlags(CLI::App &app, CompileOptions &options, RawFlags &raw, boo
   app.add_flag_callback(
       "--no-known-answers", [&options] { options.knownAnswers = false; },
       "Leave out the vectors that ingot verify --run compares");
+  app.add_flag("--report-kernels", options.reportKernels,
+               "Target cuda: registers, spills, shared memory, size and time of every kernel");
   app.add_flag_callback(
       "--no-kernel-cache", [&options] { options.kernelCache = false; },
       "Target cuda: compile every kernel anew");
