@@ -82,7 +82,7 @@ static void writeParams(const Manifest &m, JsonWriter &json) {
   json.endArray();
 }
 
-static void writeCode(const Manifest &m, JsonWriter &json) {
+static void writeKernels(const Manifest &m, JsonWriter &json) {
   json.key("kernels").beginArray();
   for (const Kernel &kernel : m.kernels) {
     json.beginObject().field("name", kernel.name).field("family", kernel.family);
@@ -96,7 +96,11 @@ static void writeCode(const Manifest &m, JsonWriter &json) {
           .field("tokens_per_block", kernel.tokensPerBlock);
     json.endObject();
   }
-  json.endArray().key("images").beginArray();
+  json.endArray();
+}
+
+static void writeImages(const Manifest &m, JsonWriter &json) {
+  json.key("images").beginArray();
   for (const Image &image : m.images) {
     json.beginObject().field("target", image.target).field("level", image.level);
     writeNumbers(json, "features", image.features);
@@ -176,6 +180,23 @@ static void writeProbes(const Manifest &m, JsonWriter &json) {
   json.endArray();
 }
 
+static void writeKnownAnswers(const Manifest &m, JsonWriter &json) {
+  json.key("known_answers").beginArray();
+  for (const KnownAnswer &answer : m.knownAnswers)
+    writeAnswer(answer, json);
+  json.endArray();
+  writeProbes(m, json);
+}
+
+/// Of the manifest's own target.
+static void writeProgram(const Manifest &m, JsonWriter &json) {
+  json.field("target", m.target).field("profile", m.profile).field("recipe", m.recipe);
+  writeMemory(m, json);
+  writeKernels(m, json);
+  writePlan(m, json);
+  writeKnownAnswers(m, json);
+}
+
 static void writeRest(const Manifest &m, JsonWriter &json) {
   const GenerationDefaults &g = m.generation;
   json.key("generation").beginObject().field("temperature", g.temperature).field("top_k", g.topK);
@@ -183,11 +204,6 @@ static void writeRest(const Manifest &m, JsonWriter &json) {
   writeNumbers(json, "stop_ids", g.stopIds);
   json.field("bos_id", g.bosId).endObject();
   json.field("tokenizer_segment", m.tokenizerSegment).field("chat_template", m.chatTemplate);
-  json.key("known_answers").beginArray();
-  for (const KnownAnswer &answer : m.knownAnswers)
-    writeAnswer(answer, json);
-  json.endArray();
-  writeProbes(m, json);
   json.key("provenance").beginObject();
   for (const KeyValue &entry : m.provenance)
     json.field(entry.key, entry.value);
@@ -202,10 +218,16 @@ void inspectAsJson(const Artifact &artifact, std::ostream &out) {
   json.field("format_version", m.formatVersion).field("kernel_abi", m.kernelAbi);
   json.field("minimum_runtime", m.minimumRuntime);
   writeRanges(artifact, json);
-  writeMemory(m, json);
   writeParams(m, json);
-  writeCode(m, json);
-  writePlan(m, json);
+  writeImages(m, json);
+  writeProgram(m, json);
+  json.key("programs").beginArray();
+  for (const TargetProgram &program : m.programs) {
+    json.beginObject();
+    writeProgram(*artifact.manifestFor(program.target), json);
+    json.endObject();
+  }
+  json.endArray();
   writeRest(m, json);
   json.endObject();
 }

@@ -90,17 +90,26 @@ static void writeTensors(const Manifest &m, std::ostream &out) {
   }
 }
 
-static void writeCode(const Artifact &a, std::ostream &out) {
-  const Manifest &m = a.manifest();
+/// Where the code of an image runs.
+static std::string describeImage(const Image &image) {
+  if (image.target == "cuda" && image.level == "host")
+    return "CUDA kernels for this machine's processor, thread by thread";
+  if (image.target == "cuda" && image.level.starts_with("compute_"))
+    return "PTX: compiled by the driver of a newer GPU, with --allow-jit";
+  if (image.target == "cuda")
+    return "cubins";
+  const Result<CpuLevel> level = parseLevel(image.level);
+  const bool runs = image.target == "cpu" && level && CpuFeatures::host().runs(*level);
+  return runs ? "runs on this machine" : "does not run on this machine";
+}
+
+static void writeCode(const Manifest &m, std::ostream &out) {
   out << format("\nCode (%zu kernels in each image)\n", m.kernels.size());
-  const CpuFeatures host = CpuFeatures::host();
-  for (const Image &image : m.images) {
-    const Result<CpuLevel> level = parseLevel(image.level);
-    const bool runs = image.target == "cpu" && level && host.runs(*level);
-    out << format("  %s %s: %s, %s\n", image.target.c_str(), image.level.c_str(),
-                  formatBytes(m.segments[image.segment].bytes).c_str(),
-                  runs ? "runs on this machine" : "does not run on this machine");
-  }
+  for (const Image &image : m.images)
+    if (image.target == m.target)
+      out << format("  %s %s: %s, %s\n", image.target.c_str(), image.level.c_str(),
+                    formatBytes(m.segments[image.segment].bytes).c_str(),
+                    describeImage(image).c_str());
   for (const Kernel &kernel : m.kernels) {
     out << format("  %-56s %-10s scratch %s", kernel.name.c_str(), kernel.family.c_str(),
                   formatBytes(kernel.scratchBytes).c_str());
@@ -212,18 +221,27 @@ static void writeRest(const Artifact &a, std::ostream &out) {
     out << "  " << entry.key << ": " << entry.value << "\n";
 }
 
+/// What the artifact has for one target.
+static void writeProgram(const Manifest &m, const InspectOptions &options, std::ostream &out) {
+  out << format("\nTarget %s, profile %s%s%s\n", m.target.c_str(), m.profile.c_str(),
+                m.recipe.empty() ? "" : ", recipe ", m.recipe.c_str());
+  writeMemory(m, out);
+  writeCode(m, out);
+  writePlan(m, options.plan, out);
+  writeKnownAnswers(m, out);
+}
+
 void inspectAsText(const Artifact &artifact, const InspectOptions &options, std::ostream &out) {
   const Manifest &m = artifact.manifest();
   writeHead(artifact, out);
   writeRanges(artifact, options.tensors, out);
-  writeMemory(m, out);
   writeQuantization(m, out);
   if (options.tensors)
     writeTensors(m, out);
-  writeCode(artifact, out);
   writeFusions(m, out);
-  writePlan(m, options.plan, out);
-  writeKnownAnswers(m, out);
+  writeProgram(m, options, out);
+  for (const TargetProgram &program : m.programs)
+    writeProgram(*artifact.manifestFor(program.target), options, out);
   writeRest(artifact, out);
 }
 

@@ -89,7 +89,8 @@ Result<uint64_t> materializeCommand(const MaterializeOptions &options) {
   uint64_t weights = 0;
   for (const Segment &segment : writer.segments())
     weights += segment.kind == SegmentKind::Weights ? segment.bytes : 0;
-  manifest.memory.weightsBytes = weights;
+  if (manifest.programs.empty())
+    manifest.memory.weightsBytes = weights; // the padding between parameters counts, too
   return writer.finish(manifest);
 }
 

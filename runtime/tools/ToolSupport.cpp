@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iostream>
 #include <memory>
 #include <unistd.h>
 
@@ -13,6 +14,11 @@ namespace ingot::tools {
 
 void SessionFlags::declare(CLI::App &app) {
   app.add_option("artifact", path, "The .ingot file")->required();
+  app.add_option("--device", options.device,
+                 "Where to compute: cpu, cuda, cuda:N, or auto = a GPU that runs it, else the CPU")
+      ->capture_default_str();
+  app.add_flag("--allow-jit", options.allowJit,
+               "The GPU's driver may compile the artifact's PTX where no code fits, at every start");
   app.add_option("--threads,-t", options.cpu.threads,
                  "Threads that compute; 0 = one per processor of this process")
       ->check(CLI::Range(0, 1024, "0..1024"));
@@ -38,6 +44,9 @@ Result<std::unique_ptr<Session>> SessionFlags::open() {
     INGOT_ASSIGN(options.engine.kvBytes, parseBytes(kvMemory_));
   }
   INGOT_ASSIGN(std::unique_ptr<Session> session, Session::open(path, options));
+  // Where there was a choice, say which.
+  if (options.device != "auto" || session->artifact().manifest().programOf("cuda"))
+    std::cerr << "device " << session->whyDevice() << "\n";
   if (verifyRun_) {
     INGOT_ASSIGN(const std::vector<KnownAnswerResult> results, runKnownAnswers(*session));
     INGOT_TRY(checkKnownAnswers(results).at(path));

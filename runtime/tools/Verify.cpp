@@ -1,32 +1,47 @@
 #include "runtime/tools/Verify.h"
 
 #include "runtime/artifact/Artifact.h"
+#include "runtime/artifact/ModuleBundle.h"
 #include "runtime/base/Format.h"
 #include "runtime/base/JsonWriter.h"
 
-#include <algorithm>
+#include <set>
 
 namespace ingot::tools {
+
+/// Names of the kernels that an image defines, after all that can be checked without running it.
+static Result<std::set<std::string>> kernelsOf(const Artifact &a, const artifact::Image &image) {
+  std::set<std::string> names;
+  if (image.target == "cpu") {
+    INGOT_ASSIGN(const ImageLayout layout, parseImage(a.segment(image.segment)));
+    for (const ImageSymbol &symbol : layout.symbols)
+      names.insert(std::string(symbol.name));
+    return names;
+  }
+  INGOT_ASSIGN(const std::vector<CodeModule> modules, readModuleBundle(a.segment(image.segment)));
+  for (const CodeModule &module : modules)
+    names.insert(module.kernels.begin(), module.kernels.end());
+  return names;
+}
 
 /// Images of every target level: parsed, and compared with the list of kernels.
 static Status verifyImages(const Artifact &a, std::vector<VerifiedPart> &parts) {
   for (const artifact::Image &image : a.manifest().images) {
-    if (image.target != "cpu")
-      continue;
-    const Result<ImageLayout> layout = parseImage(a.segment(image.segment));
-    if (!layout)
-      return layout.status().at(a.path() + ": " + image.level);
-    for (const artifact::Kernel &kernel : a.manifest().kernels) {
-      const auto found = std::find_if(layout->symbols.begin(), layout->symbols.end(),
-                                      [&](const ImageSymbol &s) { return s.name == kernel.name; });
-      if (found == layout->symbols.end())
+    const artifact::TargetProgram *program = a.manifest().programOf(image.target);
+    if (!program)
+      continue; // a target of a newer runtime
+    const Result<std::set<std::string>> names = kernelsOf(a, image);
+    if (!names)
+      return names.status().at(a.path() + ": " + image.level);
+    for (const artifact::Kernel &kernel : program->kernels)
+      if (names->count(kernel.name) == 0)
         return Status(
             ErrorClass::Data, "image-symbol",
             format("%s: %s: the code exports no kernel \"%s\"; compile the artifact again",
                    a.path().c_str(), image.level.c_str(), kernel.name.c_str()));
-    }
-    parts.push_back({"code " + image.level, format("%zu kernels, no imports, no relocations",
-                                                   a.manifest().kernels.size())});
+    parts.push_back({"code " + image.level,
+                     format("%zu kernels%s", program->kernels.size(),
+                            image.target == "cpu" ? ", no imports, no relocations" : "")});
   }
   return Status::ok();
 }
