@@ -25,9 +25,10 @@ struct Code {
   std::vector<uint8_t> bytes;
 };
 
-/// One source for one architecture.
+/// One module: a source for one architecture, or all sources for the host, where they share what
+/// executes them.
 struct Task {
-  const KernelSource *source;
+  std::span<const KernelSource> sources;
   const std::string *architecture;
   Code code;
   KernelCode report;
@@ -74,8 +75,9 @@ public:
 
   void run(Task &task) const {
     const bool host = *task.architecture == kHost;
-    const std::string_view parts[] = {task.source->name, task.source->text, *task.architecture,
-                                      environments_[host]};
+    std::vector<std::string_view> parts = {*task.architecture, environments_[host]};
+    for (const KernelSource &source : task.sources)
+      parts.insert(parts.end(), {source.name, source.text});
     const std::string key = KernelCache::keyOf(parts);
     if (options_.cache)
       if (const auto entry = options_.cache->find(key))
@@ -85,10 +87,12 @@ public:
         }
     if (!task.report.cached) {
       const auto begin = std::chrono::steady_clock::now();
-      Result<Code> code = host ? compileHost(*task.source) : compileDevice(task);
+      Result<Code> code = host ? compileHost(task) : compileDevice(task);
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
       if (!code) {
-        task.status = std::move(code).status().at(task.source->name);
+        task.status = std::move(code).status();
+        if (!host)
+          task.status = std::move(task.status).at(task.sources[0].name);
         return;
       }
       task.code = *std::move(code);
@@ -96,20 +100,22 @@ public:
       if (options_.cache)
         options_.cache->store(key, toEntry(task.code));
     }
-    task.report.kernel = task.source->name;
+    task.report.kernel = host ? "all" : task.sources[0].name;
     task.report.resources = task.code.resources;
     task.report.bytes = task.code.bytes.size();
   }
 
 private:
-  static Result<Code> compileHost(const KernelSource &source) {
+  Result<Code> compileHost(const Task &task) const {
     Code code;
-    INGOT_ASSIGN(code.bytes, compileForHost({&source, 1}, {}));
+    HostCompileOptions compile;
+    compile.processes = options_.threads;
+    INGOT_ASSIGN(code.bytes, compileForHost(task.sources, compile));
     return code;
   }
 
   Result<Code> compileDevice(const Task &task) const {
-    INGOT_ASSIGN(NvrtcOutput output, nvrtc_->compile(task.source->text, *task.architecture));
+    INGOT_ASSIGN(NvrtcOutput output, nvrtc_->compile(task.sources[0].text, *task.architecture));
     return Code{output.resources, std::move(output.code)};
   }
 
@@ -142,7 +148,9 @@ CudaImage imageOf(const std::string &architecture, std::span<Task> tasks) {
   image.architecture = architecture;
   std::vector<CodeModule> modules;
   for (Task &task : tasks) {
-    modules.push_back({task.code.bytes, {task.source->name}});
+    modules.push_back({task.code.bytes, {}});
+    for (const KernelSource &source : task.sources)
+      modules.back().kernels.push_back(source.name);
     image.kernels.push_back(std::move(task.report));
   }
   image.bundle = writeModuleBundle(modules);
@@ -183,19 +191,25 @@ Result<std::vector<CudaImage>> compileKernels(std::span<const KernelSource> sour
     }
   }
   std::vector<Task> tasks;
-  for (const std::string &architecture : options.architectures)
-    for (const KernelSource &source : sources)
-      tasks.push_back({&source, &architecture, {}, {}, {}});
+  for (const std::string &architecture : options.architectures) {
+    if (architecture == kHost)
+      tasks.push_back({sources, &architecture, {}, {}, {}});
+    for (size_t i = 0; architecture != kHost && i < sources.size(); ++i)
+      tasks.push_back({sources.subspan(i, 1), &architecture, {}, {}, {}});
+  }
   runAll(Compilation(options, nvrtc.get()), tasks, options.threads, progress);
   if (options.cache)
     options.cache->trim();
 
   std::vector<CudaImage> images;
-  for (size_t a = 0; a < options.architectures.size(); ++a) {
-    const std::span<Task> own = std::span(tasks).subspan(a * sources.size(), sources.size());
+  size_t first = 0;
+  for (const std::string &architecture : options.architectures) {
+    const size_t count = architecture == kHost ? 1 : sources.size();
+    const std::span<Task> own = std::span(tasks).subspan(first, count);
+    first += count;
     for (Task &task : own)
       INGOT_TRY(std::move(task.status));
-    images.push_back(imageOf(options.architectures[a], own));
+    images.push_back(imageOf(architecture, own));
   }
   return images;
 }

@@ -29,8 +29,9 @@ struct KernelCode {
 
 struct CudaImage {
   std::string architecture;
-  std::vector<uint8_t> bundle;     ///< runtime/artifact/ModuleBundle.h, a module per kernel
-  std::vector<KernelCode> kernels; ///< in the order of the sources
+  /// runtime/artifact/ModuleBundle.h: a module per kernel; host: one with all of them.
+  std::vector<uint8_t> bundle;
+  std::vector<KernelCode> kernels; ///< one per module, in the order of the sources
 };
 
 struct CompileKernelsOptions {

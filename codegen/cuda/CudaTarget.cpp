@@ -49,8 +49,9 @@ Result<CompiledKernels> compileCudaKernels(std::span<const KernelRequest> reques
                cuda::compileKernels(sources, compile, progress));
   for (cuda::CudaImage &image : images) {
     for (size_t i = 0; i < image.kernels.size(); ++i)
-      compiled.reports.push_back(
-          reportOf(image.kernels[i], image.architecture, compiled.shapes[i]));
+      compiled.reports.push_back(reportOf(
+          image.kernels[i], image.architecture,
+          image.kernels.size() == sources.size() ? compiled.shapes[i] : cuda::LaunchShape()));
     compiled.images.push_back({image.architecture, {}, std::move(image.bundle)});
   }
   return compiled;
