@@ -29,14 +29,14 @@ void gatherOperands(void *const (&lanes)[32], Element (&a)[16][kDepth], Element 
   }
 }
 
-/// Between the accumulators of the lanes and d[row][column]; `load` says which way.
-template <typename T>
-void moveAccumulators(void *const (&lanes)[32], T (&d)[16][8], bool load) {
+/// Between the accumulators of the lanes and d[row][column].
+template <bool kLoad, typename T>
+void moveAccumulators(void *const (&lanes)[32], T (&d)[16][8]) {
   for (int lane = 0; lane < kWarp; ++lane) {
     auto *own = static_cast<T *>(static_cast<const MmaLane *>(lanes[lane])->d);
     for (int i = 0; i < 4; ++i) {
       T &tile = d[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
-      (load ? tile : own[i]) = load ? own[i] : tile;
+      (kLoad ? tile : own[i]) = kLoad ? own[i] : tile;
     }
   }
 }
@@ -45,9 +45,9 @@ void mmaHalf(void *const (&lanes)[32], Format format) {
   u16 a[16][16], b[8][16];
   float d[16][8];
   gatherOperands(lanes, a, b);
-  moveAccumulators(lanes, d, true);
+  moveAccumulators<true>(lanes, d);
   matrix::multiplyTile<16>(d, a, b, format, halfUnit());
-  moveAccumulators(lanes, d, false);
+  moveAccumulators<false>(lanes, d);
 }
 
 } // namespace
@@ -66,21 +66,21 @@ void mmaE4m3Warp(void *const (&lanes)[32]) {
     for (int n = 0; n < 8; ++n)
       b[n][k] = narrowB[n][k];
   }
-  moveAccumulators(lanes, d, true);
+  moveAccumulators<true>(lanes, d);
   // sm_90 and sm_100 have no such unit behind mma.sync: they multiply as fp16.
   const u32 sm = architecture();
   const MatrixUnit unit = sm < 90    ? matrix::kAdaFp8
                           : sm < 120 ? matrix::kHopper
                                      : matrix::kBlackwellFp8;
   matrix::multiplyTile<32>(d, a, b, Format::E4m3, unit);
-  moveAccumulators(lanes, d, false);
+  moveAccumulators<false>(lanes, d);
 }
 
 void mmaS8Warp(void *const (&lanes)[32]) {
   int8_t a[16][32], b[8][32];
   i32 d[16][8];
   gatherOperands(lanes, a, b);
-  moveAccumulators(lanes, d, true);
+  moveAccumulators<true>(lanes, d);
   for (int m = 0; m < 16; ++m)
     for (int n = 0; n < 8; ++n) {
       i32 sum = 0; // |sum| <= 32 * 2^14
@@ -88,7 +88,7 @@ void mmaS8Warp(void *const (&lanes)[32]) {
         sum += a[m][k] * b[n][k];
       d[m][n] = static_cast<i32>(static_cast<u32>(d[m][n]) + static_cast<u32>(sum));
     }
-  moveAccumulators(lanes, d, false);
+  moveAccumulators<false>(lanes, d);
 }
 
 u16 roundToHalf(double value, int exponentBits, int fractionBits) {

@@ -50,7 +50,9 @@ constexpr size_t kStackBytes = 256 << 10;
 constexpr size_t kStackBytes = 64 << 10;
 #endif
 constexpr size_t kGuardBytes = 4096;
-constexpr size_t kLeftFrames = 16 << 10;
+constexpr size_t kLeftFrames = 48 << 10;
+/// Tops of stacks are apart by this, modulo a page: else they fall on the same lines of the cache.
+constexpr size_t kColorBytes = 320, kColors = 64;
 constexpr u32 kMaxThreads = 1024;
 
 /// Stacks and shared window of an OS thread, kept from launch to launch.
@@ -205,7 +207,8 @@ void startThread(Thread &thread, char *stack) {
   // What the last thread's outermost frames left poisoned when it was switched away from for good.
   unpoison(stack + kStackBytes - kLeftFrames, kLeftFrames);
   // A frame that ingotFiberSwitch can pop: six registers, the entry, and a return address of zero.
-  auto **top = reinterpret_cast<void **>(stack + kStackBytes - 16);
+  const size_t color = thread.threadIndex % kColors * kColorBytes;
+  auto **top = reinterpret_cast<void **>(stack + kStackBytes - color - 16);
   *--top = nullptr;
   *--top = reinterpret_cast<void *>(&ingotFiberEntry);
   for (int i = 0; i < 6; ++i)
@@ -217,8 +220,10 @@ u8 *allocateShared(const void *tag, u32 bytes, const char *name) {
   Block &b = block();
   const u32 offset = b.windowUsed;
   b.windowUsed = (offset + bytes + kRedZoneBytes + 15) / 16 * 16;
-  unpoison(b.window + offset, bytes);
+  unpoison(b.window + offset, b.windowUsed - offset);
   std::memset(b.window + offset, kPoisonByte, bytes);
+  std::memset(b.window + offset + bytes, kRedByte, b.windowUsed - offset - bytes);
+  poison(b.window + offset + bytes, b.windowUsed - offset - bytes);
   b.pieces.push_back({tag, offset, bytes, name});
   return b.window + offset;
 }
@@ -228,7 +233,7 @@ void startBlock(Arena &arena, u32 x, u32 y) {
   const Launch &launch = b.launch;
   b.window = arena.window;
   unpoison(b.window, kWindowBytes);
-  std::memset(b.window, kRedByte, kWindowBytes);
+  std::memset(b.window, kRedByte, kDynamicStart);
   poison(b.window, kWindowBytes);
   b.pieces.clear();
   b.windowUsed = kDynamicStart;
@@ -256,21 +261,18 @@ void startBlock(Arena &arena, u32 x, u32 y) {
 void checkRedZones() {
 #ifndef INGOT_ASAN
   Block &b = block();
-  u32 at = 0;
-  const auto check = [&](u32 end, const char *after) {
-    for (; at < end && b.failure.empty(); ++at)
+  const auto check = [&](u32 begin, u32 end, const std::string &where) {
+    for (u32 at = begin; at < end && b.failure.empty(); ++at)
       if (b.window[at] != kRedByte)
-        b.failure = std::string("shared memory was written ") +
-                    std::to_string(at - (b.pieces.empty() ? 0 : b.pieces.front().offset)) +
-                    " bytes from its start, beyond the end of " + after;
+        b.failure = "shared memory was written " + std::to_string(at - begin) + " bytes " + where;
   };
-  const char *after = "the window's start";
-  for (const SharedPiece &piece : b.pieces) {
-    check(piece.offset, after);
-    at = piece.offset + piece.bytes;
-    after = piece.name;
+  check(0, kDynamicStart, "into what lies before it");
+  for (size_t i = 0; i < b.pieces.size(); ++i) {
+    const SharedPiece &piece = b.pieces[i];
+    check(piece.offset + piece.bytes,
+          i + 1 < b.pieces.size() ? b.pieces[i + 1].offset : b.windowUsed,
+          std::string("beyond the end of ") + piece.name);
   }
-  check(kWindowBytes, after);
 #endif
 }
 

@@ -16,7 +16,7 @@ inline constexpr u32 kWindowBytes = 256 << 10;
 inline constexpr u32 kDynamicStart = 1024;
 /// Shared memory that a block may have on the largest devices (sm_90, sm_100).
 inline constexpr u32 kMaxSharedBytes = 227 << 10;
-inline constexpr u32 kRedZoneBytes = 64;
+inline constexpr u32 kRedZoneBytes = 256;
 inline constexpr int kRedByte = 0xfd;
 inline constexpr int kPoisonByte = 0xff; ///< as float, bf16 or fp16: NaN
 

@@ -22,6 +22,7 @@
       ingot::gpu::host::staticShared(&name##Tag, sizeof(type) * (count), #name))
 
 #define INGOT_UNROLL
+#define INGOT_LOOP
 
 namespace ingot::gpu {
 
