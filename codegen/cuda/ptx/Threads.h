@@ -11,6 +11,8 @@
 #define INGOT_SHARED(type, name, count) __shared__ __align__(16) type name[count]
 
 #define INGOT_UNROLL _Pragma("unroll")
+/// Before a loop whose body is kept once.
+#define INGOT_LOOP _Pragma("unroll 1")
 
 namespace ingot::gpu {
 

@@ -1,0 +1,18 @@
+// Rows times a packed weight as a CUDA kernel; what it does: codegen/cuda/kernels/MatmulFew.cuh and
+// MatmulMany.cuh.
+#pragma once
+
+#include "codegen/cuda/CudaKernel.h"
+
+namespace ingot::cuda {
+
+/// The kernel of a program with one Linear on bf16 rows (weight: layout mma16) followed by
+/// point-wise ops, ArgmaxPartial or both; items are panels. Tiles are chosen by shape and bound and
+/// move no bit: every bound and profile gives the same. Id "cuda-kernel" for what it cannot hold.
+Result<KernelSource> emitMatmul(const KernelProgram &program, std::string_view name,
+                                TokenBound bound, Profile profile);
+
+/// Most tokens that the kernel for few tokens takes.
+inline constexpr uint32_t kFewTokens = 16;
+
+} // namespace ingot::cuda

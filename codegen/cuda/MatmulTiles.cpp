@@ -1,0 +1,66 @@
+#include "codegen/cuda/MatmulTiles.h"
+
+#include <algorithm>
+
+namespace ingot::cuda {
+
+/// Warps that keep a large device's memory busy: eight on each of 128 multiprocessors.
+static constexpr uint32_t kBusyWarps = 1024;
+/// Multiprocessors that a launch should fill.
+static constexpr uint32_t kBusyBlocks = 128;
+/// Shared memory that a block may take on every device.
+static constexpr uint32_t kSharedBytes = 96 * 1024;
+/// Most warps of a block along K.
+static constexpr uint32_t kMaxSliceWarps = 16;
+
+uint32_t FewTile::sharedBytes(const MatmulShape &shape) const {
+  constexpr uint32_t kStages = 4, kRowBytes = 128, kSumBytes = 512;
+  const uint32_t stage = maxTiles * 8 * kRowBytes + warpStrips * shape.scaleBytes();
+  const uint32_t ring = stripWarps * sliceWarps * kStages * stage;
+  const uint32_t sums =
+      shape.slices() > 1 ? shape.slices() * blockStrips() * maxTiles * kSumBytes : 0;
+  return ring + sums;
+}
+
+FewTile chooseFewTile(const MatmulShape &shape, TokenBound bound) {
+  FewTile tile{};
+  const uint32_t panels = shape.panels(), slices = shape.slices();
+  tile.maxTiles = bound.maxTokens > 8 ? 2 : 1;
+  tile.sliceWarps = std::min(slices, kMaxSliceWarps);
+  // A panel per warp shares its rows between two strips; where that leaves the device idle, a warp
+  // takes one strip.
+  const bool many = panels * slices >= kBusyWarps;
+  if (slices == 1) {
+    tile.warpStrips = many || shape.wholePanels ? 2 : 1;
+    tile.stripWarps = panels >= 4 * kBusyBlocks ? 4 : panels >= 2 * kBusyBlocks ? 2 : 1;
+  } else {
+    tile.warpStrips = many ? 2 : 1;
+    tile.stripWarps = !many && shape.wholePanels ? 2 : 1;
+  }
+  // Sixteen 16-byte loads of a lane under way (8 KiB of a warp), eight where warps are plenty.
+  const uint32_t loads = shape.isScaled() && many ? 8 : 16;
+  tile.depth = std::clamp(loads / (shape.words() * tile.warpStrips), 1u, 8u);
+  while (tile.sharedBytes(shape) > kSharedBytes && tile.sliceWarps > 1)
+    tile.sliceWarps = (tile.sliceWarps + 1) / 2;
+  return tile;
+}
+
+uint32_t ManyTile::stageBytes(const MatmulShape &shape) const {
+  constexpr uint32_t kRowBytes = 128;
+  return panels * 2 * (shape.words() * 512 + shape.scaleBytes()) + tokens * kRowBytes;
+}
+
+ManyTile chooseManyTile(const MatmulShape &shape, TokenBound bound) {
+  ManyTile tile{4, 128, 2};
+  // Sums of a group, of a slice and of the slices before: three sets of registers.
+  const bool threeSums = shape.isScaled() && shape.slices() > 1;
+  if (bound.maxTokens <= 64 || threeSums)
+    tile.tokens = 64;
+  const uint32_t tokenTiles = (bound.maxTokens + tile.tokens - 1) / tile.tokens;
+  if (tile.tokens == 64 && (shape.panels() + 3) / 4 * tokenTiles < kBusyBlocks)
+    tile.panels = 2;
+  tile.stages = std::clamp(kSharedBytes / tile.stageBytes(shape), 2u, 4u);
+  return tile;
+}
+
+} // namespace ingot::cuda

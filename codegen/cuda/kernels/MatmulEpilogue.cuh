@@ -1,0 +1,134 @@
+// Point-wise ops on the outputs of a matmul while they are in registers. The emitter writes
+//   struct Epilogue {
+//     template <u32 kCount>
+//     static void apply(const KernelArgs &args, const Spot &at, const Values<kCount> &v) { ... }
+//   };
+// out of these; whole warps call it. Columns of padding hold zeros and stay zero under every op.
+#pragma once
+
+#include "codegen/cuda/kernels/Device.cuh"
+#include "runtime/artifact/KernelAbi.h"
+
+namespace ingot::gpu {
+
+/// Which outputs of which row a lane holds: columns first, first + 8, ... of a strip of 16 columns
+/// or a panel of 32.
+struct Spot {
+  u32 row;
+  u32 base;  ///< first column of the strip or panel
+  u32 group; ///< 0..7, the lane's place in it
+  bool live; ///< whether the row exists
+
+  /// Column of value i; behind a split (narrow) there are half as many.
+  template <bool kNarrow>
+  u32 column(u32 i) const {
+    return (kNarrow ? base / 2 : base) + group + 8 * i;
+  }
+};
+
+/// Outputs of one lane: kCount is 2 (strip), 4 (panel), 2 again behind a split.
+template <u32 kCount>
+struct Values {
+  float x[kCount];
+};
+
+template <u32 kCount>
+inline Values<kCount> addValues(const Values<kCount> &a, const Values<kCount> &b) {
+  Values<kCount> r;
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i)
+    r.x[i] = a.x[i] + b.x[i];
+  return r;
+}
+template <u32 kCount>
+inline Values<kCount> mulValues(const Values<kCount> &a, const Values<kCount> &b) {
+  Values<kCount> r;
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i)
+    r.x[i] = a.x[i] * b.x[i];
+  return r;
+}
+template <u32 kCount>
+inline Values<kCount> siluValues(const Values<kCount> &a) {
+  Values<kCount> r;
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i)
+    r.x[i] = numerics::silu(a.x[i]);
+  return r;
+}
+/// To bf16 and back.
+template <u32 kCount>
+inline Values<kCount> roundValues(const Values<kCount> &a) {
+  Values<kCount> r;
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i)
+    r.x[i] = numerics::fromBf16(numerics::toBf16(a.x[i]));
+  return r;
+}
+/// Half kHalf of a panel whose halves belong to two sources (interleave 16).
+template <u32 kHalf, u32 kCount>
+inline Values<kCount / 2> splitValues(const Values<kCount> &a) {
+  static_assert(kCount == 4, "a split needs the whole panel");
+  return {{a.x[2 * kHalf], a.x[2 * kHalf + 1]}};
+}
+
+/// From float32 rows of kRowBytes; 0: a vector. Zeros where the row does not exist.
+template <u64 kRowBytes, bool kNarrow, u32 kCount>
+inline Values<kCount> loadValues(u64 slot, const Spot &at) {
+  const auto *row = reinterpret_cast<const float *>(slot + at.row * kRowBytes);
+  Values<kCount> r;
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i)
+    r.x[i] = at.live ? row[at.column<kNarrow>(i)] : 0.0f;
+  return r;
+}
+
+/// To float32 rows.
+template <u64 kRowBytes, bool kNarrow, u32 kCount>
+inline void storeF32(u64 slot, const Spot &at, const Values<kCount> &v) {
+  auto *row = reinterpret_cast<float *>(slot + at.row * kRowBytes);
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i)
+    if (at.live)
+      row[at.column<kNarrow>(i)] = v.x[i];
+}
+/// To bf16 rows; the values are rounded already.
+template <u64 kRowBytes, bool kNarrow, u32 kCount>
+inline void storeBf16(u64 slot, const Spot &at, const Values<kCount> &v) {
+  auto *row = reinterpret_cast<u16 *>(slot + at.row * kRowBytes);
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i)
+    if (at.live)
+      row[at.column<kNarrow>(i)] = static_cast<u16>(numerics::bitsOf(v.x[i]) >> 16);
+}
+
+/// Largest of the panel's columns below kColumns and the lowest index that has it; NaN and padding
+/// count as -infinity. {f32, u32} per row and panel.
+template <u64 kRowBytes, u32 kColumns, u32 kCount>
+inline void storeArgmaxPartial(u64 slot, const Spot &at, const Values<kCount> &v) {
+  static_assert(kCount == 4, "an argmax needs the whole panel");
+  float best = numerics::floatOf(0xff800000u);
+  u32 index = at.base;
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i) {
+    const u32 column = at.column<false>(i);
+    if (column < kColumns && v.x[i] > best) {
+      best = v.x[i];
+      index = column;
+    }
+  }
+  INGOT_UNROLL
+  for (u32 distance = 4; distance < 32; distance *= 2) { // lanes 4g + t of one t: one row
+    const float otherBest = shuffleXor(best, distance);
+    const u32 otherIndex = shuffleXor(index, distance);
+    if (otherBest > best || (otherBest == best && otherIndex < index)) {
+      best = otherBest;
+      index = otherIndex;
+    }
+  }
+  if (at.live && at.group == 0)
+    store64(reinterpret_cast<u8 *>(slot) + at.row * kRowBytes + at.base / 32 * 8,
+            uint2{numerics::bitsOf(best), index});
+}
+
+} // namespace ingot::gpu

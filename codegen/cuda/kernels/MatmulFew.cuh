@@ -1,0 +1,294 @@
+// Rows times a packed weight for 1 to 16 tokens: limited by the bandwidth of memory.
+//
+//   item     a panel of 32 outputs, or a strip of 16; all rows of the step
+//   warps    kStripWarps x kSliceWarps: along outputs and along the slices of K
+//   reads    weights: each byte once, 16 bytes per lane straight into registers as operand A, with
+//            kDepth blocks of 64 k under way; they start before the previous launch has ended.
+//            bf16 rows: through a ring of shared memory of each warp (operand B by ldmatrix)
+//   writes   what the epilogue stores
+//   order    a slice is one chain of mma.m16n8k16 over ascending k from +0 (integer weights: one
+//            per scale group, F = fma(chain, scale, F)); slices are added left to right
+//   shared   ring of rows per warp; with several slices their sums
+//
+// `Tile` says: kStripWarps, kSliceWarps; kWarpStrips strips of a warp; kDepth; kMaxTiles tiles of 8
+// tokens that the launch can have.
+#pragma once
+
+#include "codegen/cuda/kernels/MatmulEpilogue.cuh"
+#include "codegen/cuda/kernels/MatmulWeights.cuh"
+
+namespace ingot::gpu {
+
+/// Blocks of K in a warp's ring of rows.
+inline constexpr u32 kFewStages = 4;
+
+/// How a block's shared memory is cut.
+template <class Config, class Tile>
+struct FewShared {
+  using Weights = Stream<Config>;
+  static constexpr u32 kBlockStrips = Tile::kStripWarps * Tile::kWarpStrips;
+  static constexpr u32 kWarps = Tile::kStripWarps * Tile::kSliceWarps;
+  static constexpr u32 kRowBytes = Tile::kMaxTiles * 8 * kRowBlockBytes;
+  static constexpr u32 kStageBytes =
+      kRowBytes + Weights::kGroupEnds * Tile::kWarpStrips * Weights::kGroupBytes;
+  static constexpr u32 kRingBytes = kFewStages * kStageBytes;
+  /// Sums of a slice of a strip and a tile of tokens: [4][32] float.
+  static constexpr u32 kSumBytes = 512;
+  static constexpr u32 kSumsBytes =
+      Weights::kSlices > 1 ? Weights::kSlices * kBlockStrips * Tile::kMaxTiles *kSumBytes : 0;
+  static constexpr u32 kBytes = kWarps * kRingBytes + kSumsBytes;
+  static_assert(Weights::kSlices == 1 || kBlockStrips <= 2, "a block without work would not fold");
+  static_assert(Weights::kSlices > 1 || Tile::kSliceWarps == 1, "nothing to share");
+};
+
+/// One warp's share: its strips over its slices, for kTiles tiles of 8 tokens.
+template <class Config, class Tile, u32 kTiles>
+class FewWarp {
+  using Weights = Stream<Config>;
+  using Shared = FewShared<Config, Tile>;
+  using WarpSums = Sums<Tile::kWarpStrips, kTiles>;
+  static constexpr u32 kStripsOfWarp = Tile::kWarpStrips;
+
+public:
+  FewWarp(const KernelArgs &args, u32 rows)
+      : rows_(rows), firstStrip_(warpId() % Tile::kStripWarps * kStripsOfWarp),
+        ring_(dynamicShared() + warpId() * Shared::kRingBytes) {
+    const u32 strip = blockIndex() * Shared::kBlockStrips + firstStrip_;
+    exists_ = strip < Weights::kStrips;
+    strips_ = args.pointer<const u8>(Config::kWeightSlot) +
+              u64(exists_ ? strip : 0) * Weights::kStripBytes;
+    const u32 lane = laneId();
+    source_ = args.pointer<const u8>(Config::kRowsSlot) +
+              lane / kRowChunks * abi::bf16RowBytes(Config::kColumns) + lane % kRowChunks * 16;
+    constexpr u32 kWarpSlices = ceilDiv(Weights::kSlices, Tile::kSliceWarps);
+    const u32 slice = warpId() / Tile::kStripWarps * kWarpSlices;
+    begin_ = slice * Weights::kSpanBlocks;
+    end_ = (slice + kWarpSlices) * Weights::kSpanBlocks;
+    end_ = end_ < Weights::kBlocks ? end_ : Weights::kBlocks;
+    if (!exists_)
+      end_ = begin_;
+  }
+
+  bool exists() const { return exists_; }
+
+  /// Sums of all its slices; with several they are in shared memory afterwards, else here.
+  void run(WarpSums &result) {
+    uint4 words[Tile::kDepth][kStripsOfWarp][Weights::kWords];
+    INGOT_UNROLL
+    for (u32 i = 0; i < Tile::kDepth; ++i)
+      loadWeights(words[i], begin_ + i);
+    clearMissingRows();
+    waitForPrior();
+    INGOT_UNROLL
+    for (u32 i = 0; i < kFewStages - 1; ++i)
+      copyRows(begin_ + i, i);
+    chain_.clear();
+    result.clear();
+    for (u32 block = begin_; block < end_; block += Tile::kDepth)
+      INGOT_UNROLL
+    for (u32 i = 0; i < Tile::kDepth; ++i) {
+      if (block + i >= end_)
+        break;
+      copyWait<kFewStages - 2>();
+      syncWarp(); // the stage is filled, and the one before it was read by all lanes
+      multiply(words[i], block + i, result);
+      loadWeights(words[i], block + i + Tile::kDepth);
+      copyRows(block + i + kFewStages - 1, block + i + kFewStages - 1 - begin_);
+    }
+    copyWait<0>();
+  }
+
+private:
+  /// One block of K of the strips, if there is one.
+  void loadWeights(uint4 (&words)[kStripsOfWarp][Weights::kWords], u32 block) {
+    if (block >= end_)
+      return;
+    const u8 *from = strips_ + Weights::kScaleBytes + block * Weights::kBlockBytes + laneId() * 16;
+    INGOT_UNROLL
+    for (u32 s = 0; s < kStripsOfWarp; ++s)
+      INGOT_UNROLL
+    for (u32 w = 0; w < Weights::kWords; ++w)
+      words[s][w] = load128Streaming(from + s * Weights::kStripBytes + w * 512);
+  }
+
+  u8 *stage(u32 index) const { return ring_ + index % kFewStages * Shared::kStageBytes; }
+
+  /// Rows from `rows_` up to whole tiles are zero in every stage; nothing else writes them.
+  void clearMissingRows() {
+    for (u32 at = rows_ * kRowChunks + laneId(); at < kTiles * 8 * kRowChunks; at += kWarp)
+      INGOT_UNROLL
+    for (u32 i = 0; i < kFewStages; ++i)
+      store128(stage(i) + at * 16, uint4{0, 0, 0, 0});
+  }
+
+  /// Starts to fill a stage: block `block` of the rows and the scales of groups that end there.
+  void copyRows(u32 block, u32 index) {
+    if (block < end_) {
+      constexpr u32 kRowsPerStep = kWarp / kRowChunks;
+      const u32 lane = laneId(), chunk = lane % kRowChunks;
+      const bool inside = isChunkInside<Config>(block, chunk);
+      u8 *to = stage(index);
+      INGOT_UNROLL
+      for (u32 i = 0; i < kTiles * 8 / kRowsPerStep; ++i) {
+        const u32 row = i * kRowsPerStep + lane / kRowChunks;
+        if (row < rows_)
+          copyAsync16OrZero(to + chunkPlace(row, chunk),
+                            source_ + i * kRowsPerStep * abi::bf16RowBytes(Config::kColumns) +
+                                (inside ? block * kRowBlockBytes : 0),
+                            inside);
+      }
+      if constexpr (Weights::kScaled)
+        copyScales(block, to + Shared::kRowBytes);
+    }
+    copyCommit();
+  }
+
+  /// [end of group][strip][row g: f16 of g and g + 8]
+  void copyScales(u32 block, u8 *to) {
+    INGOT_UNROLL
+    for (u32 e = 0; e < Weights::kGroupEnds; ++e) {
+      const u32 half = Weights::kGroupEnds == 2 ? e : 1;
+      const u32 strip = laneId() / 2, part = laneId() % 2 * 16;
+      if (Weights::endsGroup(block, half) && strip < kStripsOfWarp)
+        copyAsync16(to + (e * kStripsOfWarp + strip) * Weights::kGroupBytes + part,
+                    strips_ + strip * Weights::kStripBytes +
+                        Weights::groupOf(block, half) * Weights::kGroupBytes + part);
+    }
+  }
+
+  void multiply(const uint4 (&words)[kStripsOfWarp][Weights::kWords], u32 block, WarpSums &result) {
+    const u8 *from = stage(block - begin_);
+    INGOT_UNROLL
+    for (u32 half = 0; half < 2; ++half) {
+      u32 b[kTiles][4];
+      INGOT_UNROLL
+      for (u32 n = 0; n < kTiles; ++n)
+        loadRowsTile(b[n], from, n, half);
+      INGOT_UNROLL
+      for (u32 step = 0; step < 2; ++step)
+        INGOT_UNROLL
+      for (u32 s = 0; s < kStripsOfWarp; ++s) {
+        u32 a[4];
+        decodeTile<Config::kWeights>(a, words[s], half * 2 + step);
+        INGOT_UNROLL
+        for (u32 n = 0; n < kTiles; ++n)
+          mmaBf16(chain_.x[s][n], a, b[n][2 * step], b[n][2 * step + 1]);
+      }
+      if (Weights::endsGroup(block, half))
+        endGroup(from + Shared::kRowBytes, half, result);
+    }
+    if (Weights::endsSlice(block))
+      endSlice(block / Weights::kSpanBlocks, result);
+  }
+
+  void endGroup(const u8 *scales, u32 half, WarpSums &result) {
+    const u32 e = Weights::kGroupEnds == 2 ? half : 0;
+    INGOT_UNROLL
+    for (u32 s = 0; s < kStripsOfWarp; ++s)
+      result.addScaled(
+          chain_, s,
+          load32(scales + (e * kStripsOfWarp + s) * Weights::kGroupBytes + laneId() / 4 * 4));
+    chain_.clear();
+  }
+
+  void endSlice(u32 slice, WarpSums &result) {
+    if constexpr (!Weights::kScaled) {
+      result = chain_;
+      chain_.clear();
+    }
+    if constexpr (Weights::kSlices > 1) {
+      auto *sums = reinterpret_cast<float *>(dynamicShared() + Shared::kWarps * Shared::kRingBytes);
+      INGOT_UNROLL
+      for (u32 s = 0; s < kStripsOfWarp; ++s)
+        INGOT_UNROLL
+      for (u32 n = 0; n < kTiles; ++n)
+        INGOT_UNROLL
+      for (u32 i = 0; i < 4; ++i)
+        sums[(((slice * Shared::kBlockStrips + firstStrip_ + s) * kTiles + n) * 4 + i) * kWarp +
+             laneId()] = result.x[s][n][i];
+      result.clear();
+    }
+  }
+
+  u32 rows_, firstStrip_, begin_, end_;
+  bool exists_;
+  const u8 *strips_; ///< streams of the warp's strips
+  const u8 *source_; ///< row lane / 8, chunk lane % 8
+  u8 *ring_;
+  WarpSums chain_; ///< of the group or slice at hand
+};
+
+/// Left fold of the slices and the epilogue of what a block has: kCount / 2 strips.
+template <class Config, class Tile, class Epilogue, u32 kTiles>
+inline void foldFew(const KernelArgs &args, u32 rows) {
+  using Weights = Stream<Config>;
+  using Shared = FewShared<Config, Tile>;
+  constexpr u32 kCount = Shared::kBlockStrips * 2;
+  const auto *sums =
+      reinterpret_cast<const float *>(dynamicShared() + Shared::kWarps * Shared::kRingBytes) +
+      laneId();
+  const u32 base = blockIndex() * Shared::kBlockStrips * kStripRows;
+  // A task is one of the two tokens that a lane has in a tile.
+  for (u32 task = warpId(); task < kTiles * 2; task += Shared::kWarps) {
+    const u32 n = task / 2, second = task % 2;
+    Values<kCount> total{};
+    INGOT_UNROLL
+    for (u32 slice = 0; slice < Weights::kSlices; ++slice)
+      INGOT_UNROLL
+    for (u32 i = 0; i < kCount; ++i) {
+      const u32 strip = slice * Shared::kBlockStrips + i / 2;
+      const float sum = sums[((strip * kTiles + n) * 4 + second + i % 2 * 2) * kWarp];
+      total.x[i] = slice == 0 ? sum : total.x[i] + sum;
+    }
+    const u32 row = n * 8 + laneId() % 4 * 2 + second;
+    Epilogue::template apply<kCount>(args, Spot{row, base, laneId() / 4, row < rows}, total);
+  }
+}
+
+/// The epilogue of a warp that holds whole panels.
+template <class Epilogue, u32 kStripsOfWarp, u32 kTiles>
+inline void finishFew(const KernelArgs &args, u32 strip, u32 rows,
+                      const Sums<kStripsOfWarp, kTiles> &sums) {
+  INGOT_UNROLL
+  for (u32 n = 0; n < kTiles; ++n)
+    INGOT_UNROLL
+  for (u32 second = 0; second < 2; ++second) {
+    Values<kStripsOfWarp * 2> v;
+    INGOT_UNROLL
+    for (u32 i = 0; i < kStripsOfWarp * 2; ++i)
+      v.x[i] = sums.x[i / 2][n][second + i % 2 * 2];
+    const u32 row = n * 8 + laneId() % 4 * 2 + second;
+    Epilogue::template apply<kStripsOfWarp * 2>(
+        args, Spot{row, strip * kStripRows, laneId() / 4, row < rows}, v);
+  }
+}
+
+template <class Config, class Tile, class Epilogue, u32 kTiles>
+inline void multiplyFew(const KernelArgs &args, u32 rows) {
+  using Shared = FewShared<Config, Tile>;
+  FewWarp<Config, Tile, kTiles> warp(args, rows);
+  Sums<Tile::kWarpStrips, kTiles> sums;
+  warp.run(sums);
+  if constexpr (Stream<Config>::kSlices > 1) {
+    syncThreads();
+    foldFew<Config, Tile, Epilogue, kTiles>(args, rows);
+  } else if (warp.exists()) {
+    const u32 strip = blockIndex() * Shared::kBlockStrips + warpId() * Tile::kWarpStrips;
+    finishFew<Epilogue>(args, strip, rows, sums);
+  }
+}
+
+/// The kernel. At most 8 * Tile::kMaxTiles rows.
+template <class Config, class Tile, class Epilogue>
+inline void matmulFew(const KernelArgs &args) {
+  allowNext();
+  const u32 rows = rowsOf<Config>(args);
+  if (rows == 0)
+    return;
+  if constexpr (Tile::kMaxTiles > 1)
+    if (rows > 8)
+      return multiplyFew<Config, Tile, Epilogue, 2>(args, rows);
+  multiplyFew<Config, Tile, Epilogue, 1>(args, rows);
+}
+
+} // namespace ingot::gpu

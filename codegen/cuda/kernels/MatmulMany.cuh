@@ -1,0 +1,245 @@
+// Rows times a packed weight for many tokens: limited by the matrix units.
+//
+//   item     a tile of kPanels panels of 32 outputs by kTokens tokens
+//   warps    8: kPanels along the outputs (a panel each), the others along the tokens
+//   reads    blocks of 64 k of weights and bf16 rows by cp.async through kStages stages; weights
+//            come out of shared memory as operand A by 16-byte loads, rows as operand B by ldmatrix
+//   writes   what the epilogue stores
+//   order    that of MatmulFew.cuh: slices of K are walked in order, each from +0, and added at its
+//            end, so that a row's bits are the same in both
+//   shared   kStages stages: weights, rows, scales
+//
+// Blocks walk the tiles tokens first: those that run together share weights, and rows fit L2.
+#pragma once
+
+#include "codegen/cuda/kernels/MatmulEpilogue.cuh"
+#include "codegen/cuda/kernels/MatmulWeights.cuh"
+
+namespace ingot::gpu {
+
+inline constexpr u32 kManyThreads = 256;
+
+template <class Config, class Tile>
+struct ManyShape {
+  using Weights = Stream<Config>;
+  static constexpr u32 kStrips = Tile::kPanels * 2;
+  static constexpr u32 kTokenWarps = kManyThreads / kWarp / Tile::kPanels;
+  /// Tiles of 8 tokens of a warp.
+  static constexpr u32 kTiles = Tile::kTokens / kTokenWarps / 8;
+  static constexpr u32 kWeightBytes = kStrips * Weights::kBlockBytes;
+  static constexpr u32 kRowBytes = Tile::kTokens * kRowBlockBytes;
+  static constexpr u32 kScaleBytes = Weights::kGroupEnds * kStrips * Weights::kGroupBytes;
+  static constexpr u32 kStageBytes = kWeightBytes + kRowBytes + kScaleBytes;
+  static constexpr u32 kBytes = Tile::kStages * kStageBytes;
+  static_assert(kTiles > 0, "every warp has tokens");
+};
+
+template <class Config, class Tile>
+class ManyBlock {
+  using Weights = Stream<Config>;
+  using Shape = ManyShape<Config, Tile>;
+  using WarpSums = Sums<2, Shape::kTiles>;
+
+public:
+  ManyBlock(const KernelArgs &args, u32 tile, u32 tokenTile, u32 rows)
+      : strip_(tile * Shape::kStrips + threadIndex() / kStripChunks),
+        rowsLeft_(static_cast<i32>(rows) -
+                  static_cast<i32>(tokenTile * Tile::kTokens + threadIndex() / kRowChunks)) {
+    const u32 thread = threadIndex();
+    weights_ = args.slot[Config::kWeightSlot] + strip_ * Weights::kStripBytes +
+               Weights::kScaleBytes + thread % kStripChunks * 16;
+    scales_ = args.slot[Config::kWeightSlot] +
+              (tile * Shape::kStrips + thread / 2) * Weights::kStripBytes + thread % 2 * 16;
+    source_ = args.slot[Config::kRowsSlot] +
+              (tokenTile * Tile::kTokens + thread / kRowChunks) * kSourceRowBytes +
+              thread % kRowChunks * 16;
+    rowPlace_ = Shape::kWeightBytes + chunkPlace(thread / kRowChunks, thread % kRowChunks);
+  }
+
+  void run(WarpSums &result) {
+    INGOT_UNROLL
+    for (u32 i = 0; i < Tile::kStages - 1; ++i)
+      copyWeights(i, dynamicShared() + i * Shape::kStageBytes);
+    waitForPrior();
+    INGOT_UNROLL
+    for (u32 i = 0; i < Tile::kStages - 1; ++i) {
+      copyRows(i, dynamicShared() + i * Shape::kStageBytes);
+      copyCommit();
+    }
+    chain_.clear();
+    INGOT_LOOP
+    for (u32 block = 0; block < Weights::kBlocks;) {
+      sum_.clear();
+      const u32 end = block + Weights::kSpanBlocks;
+      runSlice(block, end < Weights::kBlocks ? end : Weights::kBlocks);
+      WarpSums &slice = Weights::kScaled ? sum_ : chain_;
+      if (block == 0)
+        result = slice;
+      else
+        result.add(slice);
+      chain_.clear();
+      block = end;
+    }
+    copyWait<0>();
+  }
+
+private:
+  static constexpr u32 kStripChunks = Weights::kBlockBytes / 16;
+  static constexpr u64 kSourceRowBytes = abi::bf16RowBytes(Config::kColumns);
+
+  /// Blocks [block, end): one slice.
+  void runSlice(u32 block, u32 end) {
+    INGOT_LOOP
+    for (; block < end; ++block) {
+      copyWait<Tile::kStages - 2>();
+      syncThreads(); // the stage is filled, and the one before it was read by all warps
+      copyWeights(block + Tile::kStages - 1, dynamicShared() + write_);
+      copyRows(block + Tile::kStages - 1, dynamicShared() + write_);
+      copyCommit();
+      multiply(dynamicShared() + read_, block);
+      write_ = read_;
+      read_ = read_ + Shape::kStageBytes == Shape::kBytes ? 0 : read_ + Shape::kStageBytes;
+    }
+  }
+
+  /// Whether strip `strip` (of the weight) exists; the last tile may be cut.
+  static bool isStrip(u32 strip) {
+    return Weights::kStrips % Shape::kStrips == 0 || strip < Weights::kStrips;
+  }
+
+  /// Starts to fill the weights and scales of a stage; nothing behind the last block.
+  void copyWeights(u32 block, u8 *stage) {
+    if (block >= Weights::kBlocks)
+      return;
+    constexpr u32 kStripsPerStep = kManyThreads / kStripChunks;
+    const u32 thread = threadIndex();
+    const u64 from = weights_ + block * Weights::kBlockBytes;
+    INGOT_UNROLL
+    for (u32 strip = 0; strip < Shape::kStrips; strip += kStripsPerStep)
+      if (kStripsPerStep <= Shape::kStrips || thread < Shape::kStrips * kStripChunks)
+        copyOrZero(stage + strip * Weights::kBlockBytes + thread * 16,
+                   from + strip * Weights::kStripBytes, isStrip(strip_ + strip));
+    if constexpr (Weights::kScaled)
+      copyScales(block, stage + Shape::kWeightBytes + Shape::kRowBytes);
+  }
+  /// [end of group][strip][row g: f16 of g and g + 8]
+  void copyScales(u32 block, u8 *to) {
+    const u32 strip = threadIndex() / 2;
+    INGOT_UNROLL
+    for (u32 e = 0; e < Weights::kGroupEnds; ++e) {
+      const u32 half = Weights::kGroupEnds == 2 ? e : 1;
+      if (Weights::endsGroup(block, half) && strip < Shape::kStrips)
+        copyOrZero(to + e * Shape::kStrips * Weights::kGroupBytes + threadIndex() * 16,
+                   scales_ + Weights::groupOf(block, half) * Weights::kGroupBytes,
+                   isStrip(strip_ - threadIndex() / kStripChunks + strip));
+    }
+  }
+
+  void copyRows(u32 block, u8 *stage) {
+    if (block >= Weights::kBlocks)
+      return;
+    constexpr u32 kRowsPerStep = kManyThreads / kRowChunks;
+    const bool inside = isChunkInside<Config>(block, threadIndex() % kRowChunks);
+    INGOT_UNROLL
+    for (u32 row = 0; row < Tile::kTokens; row += kRowsPerStep)
+      copyOrZero(stage + rowPlace_ + row * kRowBlockBytes,
+                 source_ + row * kSourceRowBytes + block * kRowBlockBytes,
+                 inside && rowsLeft_ > static_cast<i32>(row));
+  }
+
+  static void copyOrZero(u8 *to, u64 from, bool valid) {
+    copyAsync16OrZero(to, reinterpret_cast<const void *>(from), valid);
+  }
+
+  void multiply(const u8 *stage, u32 block) {
+    const u32 panel = warpId() % Tile::kPanels,
+              firstTile = warpId() / Tile::kPanels * Shape::kTiles;
+    const u8 *strips = stage + panel * 2 * Weights::kBlockBytes + laneId() * 16;
+    uint4 words[2][Weights::kWords];
+    INGOT_UNROLL
+    for (u32 half = 0; half < 2; ++half) {
+      u32 a[2][2][4]; // [k-tile][strip]
+      INGOT_UNROLL
+      for (u32 s = 0; s < 2; ++s) {
+        loadWords(words[s], strips + s * Weights::kBlockBytes, half);
+        INGOT_UNROLL
+        for (u32 step = 0; step < 2; ++step)
+          decodeTile<Config::kWeights>(a[step][s], words[s], half * 2 + step);
+      }
+      INGOT_UNROLL
+      for (u32 n = 0; n < Shape::kTiles; ++n) {
+        u32 b[4];
+        loadRowsTile(b, stage + Shape::kWeightBytes, firstTile + n, half);
+        INGOT_UNROLL
+        for (u32 step = 0; step < 2; ++step)
+          INGOT_UNROLL
+        for (u32 s = 0; s < 2; ++s)
+          mmaBf16(chain_.x[s][n], a[step][s], b[2 * step], b[2 * step + 1]);
+      }
+      if (Weights::endsGroup(block, half))
+        endGroup(stage + Shape::kWeightBytes + Shape::kRowBytes, half);
+    }
+  }
+  /// Those of a lane's words that half `half` starts to need.
+  static void loadWords(uint4 (&words)[Weights::kWords], const u8 *from, u32 half) {
+    constexpr u32 kPerHalf = Weights::kWords / 2;
+    if constexpr (Weights::kWords == 1) {
+      if (half == 0)
+        words[0] = load128(from);
+    } else {
+      INGOT_UNROLL
+      for (u32 w = 0; w < kPerHalf; ++w)
+        words[half * kPerHalf + w] = load128(from + (half * kPerHalf + w) * 512);
+    }
+  }
+
+  void endGroup(const u8 *scales, u32 half) {
+    const u32 e = Weights::kGroupEnds == 2 ? half : 0, panel = warpId() % Tile::kPanels;
+    INGOT_UNROLL
+    for (u32 s = 0; s < 2; ++s)
+      sum_.addScaled(chain_, s,
+                     load32(scales + (e * Shape::kStrips + panel * 2 + s) * Weights::kGroupBytes +
+                            laneId() / 4 * 4));
+    chain_.clear();
+  }
+
+  // Addresses of what this thread copies first; steps of a copy lie at constant distances.
+  u32 strip_;    ///< strip of its weights
+  i32 rowsLeft_; ///< rows of the step from its first on
+  u64 weights_, scales_, source_;
+  u32 rowPlace_;                                                    ///< of its first row in a stage
+  u32 read_ = 0, write_ = (Tile::kStages - 1) * Shape::kStageBytes; ///< stages in use
+  WarpSums chain_; ///< of the group or slice at hand
+  WarpSums sum_;   ///< integer weights: groups of the slice at hand
+};
+
+/// The kernel. grid.x: ceil(panels / kPanels), grid.y: ceil(tokens / kTokens) of the schedule.
+template <class Config, class Tile, class Epilogue>
+inline void matmulMany(const KernelArgs &args) {
+  using Shape = ManyShape<Config, Tile>;
+  allowNext();
+  const u32 rows = rowsOf<Config>(args);
+  const u32 tokenTiles = ceilDiv(rows, Tile::kTokens);
+  const u32 index = blockIndexY() * gridSize() + blockIndex();
+  if (index >= gridSize() * tokenTiles)
+    return;
+  const u32 tile = index / tokenTiles, tokenTile = index % tokenTiles;
+  ManyBlock<Config, Tile> block(args, tile, tokenTile, rows);
+  Sums<2, Shape::kTiles> sums;
+  block.run(sums);
+  const u32 panel = tile * Tile::kPanels + warpId() % Tile::kPanels;
+  if (panel * 2 >= Stream<Config>::kStrips)
+    return;
+  const u32 firstRow = tokenTile * Tile::kTokens + warpId() / Tile::kPanels * Shape::kTiles * 8;
+  INGOT_UNROLL
+  for (u32 n = 0; n < Shape::kTiles; ++n)
+    INGOT_UNROLL
+  for (u32 second = 0; second < 2; ++second) {
+    const u32 row = firstRow + n * 8 + laneId() % 4 * 2 + second;
+    const Values<4> v{{sums.x[0][n][second], sums.x[0][n][second + 2], sums.x[1][n][second],
+                       sums.x[1][n][second + 2]}};
+    Epilogue::template apply<4>(args, Spot{row, panel * 32, laneId() / 4, row < rows}, v);
+  }
+}
+
+} // namespace ingot::gpu
