@@ -45,7 +45,7 @@ int64_t rowBytes(const ProgramValue &value) {
   }
 }
 
-Status unsupported(std::string_view name, const std::string &why) {
+Status noRowwise(std::string_view name, const std::string &why) {
   return Status(ErrorClass::Internal, "cuda-kernel",
                 format("kernel '%s': %s", std::string(name).c_str(), why.c_str()));
 }
@@ -65,13 +65,13 @@ public:
   Result<KernelSource> emit() {
     for (const ProgramValue &value : program_.values)
       if (value.slot + (value.kind == ValueKind::QuantRows ? 1 : 0) >= kMaxSlots)
-        return unsupported(name_, "more than 16 slots");
+        return noRowwise(name_, "more than 16 slots");
     for (size_t i = 0; i < program_.values.size(); ++i)
       if (program_.values[i].kind == ValueKind::F32Rows && !made_[i])
         define(int(i), memoryRow(int(i)), /*cheap=*/true);
     for (const ProgramOp &op : program_.ops)
       if (!emitOp(op))
-        return unsupported(name_, refused_);
+        return noRowwise(name_, refused_);
     return source();
   }
 

@@ -1,0 +1,77 @@
+// Paged attention over a bf16 cache ("kv_bf16_rows"), order #ingot.order<attention_mma, 64, 256>.
+//
+//   item      {run of tokens of one sequence, KV head}; blocks take units (AttentionWork.cuh)
+//   reads     bf16 queries; keys and values of what the tokens see, by the block tables
+//   writes    f32 rows with zeros in their padding; scratch
+//   order     AttentionTile.cuh; the same bits for every unit, block and schedule
+//   threads   128
+//   shared    tiles, and what AttentionSplit.cuh and AttentionWork.cuh say
+//   moves     each visible key and value once per unit of rows
+#pragma once
+
+#include "codegen/cuda/kernels/AttentionShared.cuh"
+#include "codegen/cuda/kernels/AttentionSplit.cuh"
+
+namespace ingot::gpu {
+
+/// Shared memory of a block.
+template <class S>
+struct AttentionMemory {
+  static constexpr u32 kSplitTiles = 2 * S::kTiles * S::kTileBytes;
+  static constexpr u32 kSharedTiles = S::kSharing ? 2 * SharedUnit<S>::kStageBytes : 0;
+  static constexpr u32 kTiles = kSplitTiles > kSharedTiles ? kSplitTiles : kSharedTiles;
+  static constexpr u32 kSplit = (sizeof(SplitShared<S>) + 15) / 16 * 16;
+  static constexpr u32 kBytes = kTiles + kSplit + (sizeof(WorkShared<S>) + 15) / 16 * 16;
+};
+
+/// The last block to leave resets the counters of the launch.
+template <class S>
+inline void leave(const AttentionScratch<S> &scratch) {
+  if (threadIndex() != 0)
+    return;
+  threadFence();
+  if (atomicAdd(scratch.finished(), 1) != gridSize() - 1)
+    return;
+  *scratch.next() = 0;
+  *scratch.finished() = 0;
+}
+
+template <class S>
+inline void attendUnit(const AttentionArgs &args, const AttentionWork &work, u8 *memory) {
+  if constexpr (S::kSharing)
+    if (work.shared) {
+      SharedUnit<S>(args, work, memory).run();
+      return;
+    }
+  auto &shared = *reinterpret_cast<SplitShared<S> *>(memory + AttentionMemory<S>::kTiles);
+  SplitUnit<S>(args, work, shared, memory).run();
+}
+
+template <class S>
+inline void attention(const AttentionArgs &args) {
+  allowNext();
+  u8 *memory = dynamicShared();
+  auto &shared = *reinterpret_cast<WorkShared<S> *>(memory + AttentionMemory<S>::kTiles +
+                                                    AttentionMemory<S>::kSplit);
+  WorkList<S> list(*args.batch, shared); // tables of the host, not of an earlier launch
+  waitForPrior();
+  const AttentionScratch<S> scratch{args.scratch};
+  const u32 units = list.units();
+  const bool counted = units > gridSize(); // else every block has at most one unit
+  u32 unit = blockIndex();
+  while (unit < units) {
+    if (counted && threadIndex() == 0)
+      shared.nextUnit = gridSize() + atomicAdd(scratch.next(), 1);
+    const AttentionWork work = list.unit(unit);
+    attendUnit<S>(args, work, memory);
+    if (!counted)
+      return;
+    syncThreads();
+    unit = shared.nextUnit;
+    syncThreads();
+  }
+  if (counted)
+    leave(scratch);
+}
+
+} // namespace ingot::gpu

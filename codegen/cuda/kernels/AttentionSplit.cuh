@@ -1,0 +1,280 @@
+// Units of 16 rows that read a cache alone (decode): the four warps take the tiles of a round for
+// the scores and column ranges for the values, so that few rows still keep a multiprocessor busy.
+//
+//   round     kTiles tiles; scores of tile w by warp w, values by columns: warp w has the 16-column
+//             chunks w, w + 4, ...
+//   copies    keys of the next round while weights are made, values of the next after this one's
+//   barriers  A: keys here, B: maxima, C: weights and values, D: round done
+//   shared    SplitShared and kTiles tiles of keys and of values
+#pragma once
+
+#include "codegen/cuda/kernels/AttentionWork.cuh"
+
+namespace ingot::gpu {
+
+template <class S>
+struct SplitShared {
+  u32 weights[S::kTiles][4][32][4]; ///< operands A of a tile: [k16 step][lane]
+  float maximum[S::kTiles][16], sum[S::kTiles][16];
+};
+
+template <class S>
+class SplitUnit {
+public:
+  SplitUnit(const AttentionArgs &args, const AttentionWork &work, SplitShared<S> &shared, u8 *tiles)
+      : args_(args), work_(work), shared_(shared), keys_(tiles),
+        values_(tiles + S::kTiles * S::kTileBytes), cache_(cacheOf<S>(args, work)) {
+    const u32 first = work.segment * kSegmentPositions;
+    const u32 last = work.split ? first + kSegmentPositions : work.end;
+    begin_ = work.begin > first ? work.begin : first;
+    end_ = work.end < last ? work.end : last;
+  }
+
+  void run() {
+    rows_ = laneRows<S>(args_, work_, work_.rowBase);
+    const u32 firstRound = begin_ / kRoundPositions, rounds = (end_ - 1) / kRoundPositions + 1;
+    copy(keys_, false, firstRound);
+    copy(values_, true, firstRound);
+    u32 q[S::kSteps][4];
+    loadQuery<S>(q, args_, rows_);
+    for (u32 round = firstRound; round < rounds; ++round) {
+      step(q, round, round + 1 < rounds);
+      const bool segmentDone = (round + 1) * kRoundPositions % kSegmentPositions == 0;
+      if (work_.split || !(segmentDone || round + 1 == rounds))
+        continue;
+      fold();
+    }
+    if (work_.split)
+      finishSplit();
+    else
+      store();
+  }
+
+private:
+  static constexpr u32 kRoundPositions = S::kTiles * kTilePositions;
+  /// Chunks of 16 columns of a warp.
+  static constexpr u32 kOwn = (S::kSteps + kAttentionWarps - 1) / kAttentionWarps;
+  static constexpr u32 kSlots = S::kTiles == 4 ? 1 : 4 / S::kTiles;
+  using Scratch = AttentionScratch<S>;
+
+  u32 chunk(u32 i) const { return i * kAttentionWarps + warpId(); }
+  bool isLive(u32 first) const { return first < end_ && first + kTilePositions > begin_; }
+
+  void copy(u8 *tiles, bool values, u32 round) {
+    for (u32 i = 0; i < S::kTiles; ++i) {
+      const u32 first = round * kRoundPositions + i * kTilePositions;
+      if (isLive(first))
+        copyTile<S>(tiles + i * S::kTileBytes, cache_, values, first, begin_, end_);
+    }
+    copyCommit();
+  }
+
+  void step(const u32 (&q)[S::kSteps][4], u32 round, bool more) {
+    const u32 first = round * kRoundPositions, own = first + warpId() * kTilePositions;
+    const bool scores = warpId() < S::kTiles && isLive(own);
+    float s[8][4];
+    u32 visible = 0;
+    copyWait<1>();
+    syncThreads(); // A
+    if (scores) {
+      tileScores<S>(s, q, keys_ + warpId() * S::kTileBytes);
+      visible = visibleBits(rows_, own);
+      float maximum[2] = {numerics::kScoreStart, numerics::kScoreStart};
+      tileMaximum(s, args_.scale, visible, maximum);
+      publish(shared_.maximum[warpId()], maximum);
+    }
+    syncThreads(); // B
+    if (more)
+      copy(keys_, false, round + 1);
+    else
+      copyCommit();
+    if (scores)
+      makeWeights(s, visible, first);
+    copyWait<1>();
+    syncThreads(); // C
+    for (u32 i = 0; i < S::kTiles; ++i)
+      if (isLive(first + i * kTilePositions))
+        addTile(i);
+    syncThreads(); // D
+    if (more)
+      copy(values_, true, round + 1);
+    else
+      copyCommit();
+  }
+
+  /// One number per row, from the first lane of its quad.
+  void publish(float (&to)[16], const float (&value)[2]) {
+    if (laneId() % 4 != 0)
+      return;
+    to[laneId() / 4] = value[0];
+    to[laneId() / 4 + 8] = value[1];
+  }
+
+  /// The maximum after tile i of the round is that of all tiles up to it.
+  void makeWeights(const float (&s)[8][4], u32 visible, u32 first) {
+    float maximum[2] = {state_.maximum[0], state_.maximum[1]};
+    for (u32 i = 0; i <= warpId(); ++i)
+      if (isLive(first + i * kTilePositions))
+        for (u32 h = 0; h < 2; ++h)
+          maximum[h] = larger(maximum[h], shared_.maximum[i][laneId() / 4 + 8 * h]);
+    u32 p[4][4];
+    float sum[2];
+    tileWeights(s, maximum, visible, p, sum);
+    publish(shared_.sum[warpId()], sum);
+    for (u32 k = 0; k < 4; ++k)
+      store128(shared_.weights[warpId()][k][laneId()], uint4{p[k][0], p[k][1], p[k][2], p[k][3]});
+  }
+
+  /// Every warp keeps the states of all rows; the values of its columns.
+  void addTile(u32 tile) {
+    float alpha[2];
+    for (u32 h = 0; h < 2; ++h) {
+      const u32 row = laneId() / 4 + 8 * h;
+      const float next = larger(state_.maximum[h], shared_.maximum[tile][row]);
+      alpha[h] = numerics::exp(state_.maximum[h] - next);
+      state_.sum[h] = std::fmaf(state_.sum[h], alpha[h], shared_.sum[tile][row]);
+      state_.maximum[h] = next;
+    }
+    u32 p[4][4];
+    for (u32 k = 0; k < 4; ++k) {
+      const uint4 words = load128(shared_.weights[tile][k][laneId()]);
+      p[k][0] = words.x, p[k][1] = words.y, p[k][2] = words.z, p[k][3] = words.w;
+    }
+    INGOT_UNROLL
+    for (u32 i = 0; i < kOwn; ++i)
+      if (chunk(i) < S::kSteps) {
+        scaleRows(acc_[i][0], alpha);
+        scaleRows(acc_[i][1], alpha);
+        addValues<S>(acc_[i], p, values_ + tile * S::kTileBytes, chunk(i));
+      }
+  }
+
+  /// Folds the segment into the total and starts anew.
+  void fold() {
+    FoldFactors factors[2];
+    foldStates(total_, state_, factors);
+    INGOT_UNROLL
+    for (u32 i = 0; i < kOwn; ++i)
+      for (u32 n = 0; n < 2; ++n) {
+        foldValues(totals_[i][n], acc_[i][n], factors);
+        acc_[i][n][0] = acc_[i][n][1] = acc_[i][n][2] = acc_[i][n][3] = 0.0f;
+      }
+    state_ = RowStates{};
+  }
+
+  void store() {
+    const float inverse[2] = {1.0f / total_.sum[0], 1.0f / total_.sum[1]};
+    INGOT_UNROLL
+    for (u32 i = 0; i < kOwn; ++i)
+      if (chunk(i) < S::kSteps)
+        storeColumns<S>(args_, rows_, chunk(i), totals_[i], inverse);
+    for (u32 h = 0; h < 2; ++h)
+      if (warpId() == 0 && rows_.real[h])
+        clearPadding<S>(args_, rows_.token[h], rows_.head[h], laneId() % 4, 4);
+  }
+
+  // ---- split: states to scratch, the last unit folds ----
+
+  u32 rowCount() const { return work_.tokens * S::kGroup; }
+  /// Partial row of a row of the work and its segment.
+  u32 partialRow(u32 segment, u32 row) const {
+    return work_.partial + (segment * S::kKvHeads + work_.kvHead) * rowCount() + row;
+  }
+
+  void finishSplit() {
+    const Scratch scratch{args_.scratch};
+    writePartial(scratch);
+    threadFence();
+    syncThreads();
+    u32 *counter = scratch.counter(((work_.first * S::kGroup + work_.rowBase) / 16 + work_.first) *
+                                       S::kKvHeads +
+                                   work_.kvHead);
+    if (threadIndex() == 0) {
+      const bool last = atomicAdd(counter, 1) == work_.segments - 1;
+      if (last)
+        *counter = 0;
+      shared_.sum[0][0] = last ? 1.0f : 0.0f;
+    }
+    syncThreads();
+    const bool last = shared_.sum[0][0] != 0.0f;
+    if (last) {
+      threadFence();
+      foldPartials(scratch);
+    }
+    syncThreads();
+  }
+
+  void writePartial(const Scratch &scratch) {
+    const u32 segment = work_.segment - work_.begin / kSegmentPositions;
+    INGOT_UNROLL
+    for (u32 h = 0; h < 2; ++h) {
+      if (!rows_.real[h])
+        continue;
+      float *to = scratch.partial(partialRow(segment, work_.rowBase + laneId() / 4 + 8 * h));
+      if (warpId() == 0 && laneId() % 4 == 0)
+        store128(to,
+                 uint4{numerics::bitsOf(state_.maximum[h]), numerics::bitsOf(state_.sum[h]), 0, 0});
+      INGOT_UNROLL
+      for (u32 i = 0; i < 2 * kOwn; ++i)
+        if (chunk(i / 2) < S::kSteps)
+          store64(to + 4 + 16 * chunk(i / 2) + 8 * (i % 2) + laneId() % 4 * 2,
+                  uint2{numerics::bitsOf(acc_[i / 2][i % 2][2 * h]),
+                        numerics::bitsOf(acc_[i / 2][i % 2][2 * h + 1])});
+    }
+  }
+
+  /// One row and four of its columns per thread, segments ascending.
+  void foldPartials(const Scratch &scratch) {
+    constexpr u32 kQuads = S::kColumns / 4;
+    const u32 left = rowCount() - work_.rowBase, rows = left < 16 ? left : 16;
+    for (u32 i = threadIndex(); i < rows * kQuads; i += kAttentionThreads)
+      foldQuad(scratch, work_.rowBase + i / kQuads, i % kQuads * 4);
+  }
+
+  void foldQuad(const Scratch &scratch, u32 row, u32 column) {
+    constexpr u32 kAhead = 4; // segments whose loads are under way
+    float maximum = numerics::kScoreStart, sum = 0.0f, total[4] = {};
+    const u64 stride = static_cast<u64>(S::kKvHeads) * rowCount() * Scratch::kRowFloats;
+    const float *from = scratch.partial(partialRow(0, row));
+    for (u32 segment = 0; segment < work_.segments; segment += kAhead) {
+      uint2 state[kAhead];
+      uint4 values[kAhead];
+      INGOT_UNROLL
+      for (u32 i = 0; i < kAhead; ++i)
+        if (segment + i < work_.segments) {
+          state[i] = load64(from + (segment + i) * stride);
+          values[i] = load128(from + (segment + i) * stride + 4 + column);
+        }
+      INGOT_UNROLL
+      for (u32 i = 0; i < kAhead; ++i)
+        if (segment + i < work_.segments) {
+          const FoldFactors factors =
+              foldRow(maximum, sum, numerics::floatOf(state[i].x), numerics::floatOf(state[i].y));
+          const u32 words[4] = {values[i].x, values[i].y, values[i].z, values[i].w};
+          for (u32 j = 0; j < 4; ++j)
+            total[j] =
+                std::fmaf(total[j], factors.before, numerics::floatOf(words[j]) * factors.here);
+        }
+    }
+    const u32 token = work_.first + row / S::kGroup,
+              head = work_.kvHead * S::kGroup + row % S::kGroup;
+    const float inverse = 1.0f / sum;
+    for (u32 j = 0; j < 4; ++j)
+      if (column + j < S::kHeadDim)
+        resultRow<S>(args_, token)[head * S::kHeadDim + column + j] = total[j] * inverse + 0.0f;
+    if (column == 0)
+      clearPadding<S>(args_, token, head, 0, 1);
+  }
+
+  const AttentionArgs &args_;
+  const AttentionWork &work_;
+  SplitShared<S> &shared_;
+  u8 *keys_, *values_;
+  const AttentionCache cache_;
+  u32 begin_, end_; ///< positions of the unit
+  LaneRows rows_;
+  RowStates state_, total_;
+  float acc_[kOwn][2][4] = {}, totals_[kOwn][2][4] = {};
+};
+
+} // namespace ingot::gpu

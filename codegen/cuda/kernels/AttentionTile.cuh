@@ -1,0 +1,308 @@
+// One tile of attention on tensor cores: 16 query rows of one KV head against 64 positions of the
+// paged cache. Rows are tokens x query heads of the KV group: row r is token r / group, head
+// r % group. A row's bits are a function of its query and what it sees:
+//   scores    chain of k16 steps of the matrix unit from +0, times scale
+//   softmax   maximum over the visible, exp(s - maximum), exactly +0 where nothing is visible
+//   row sum   lane t of a quad adds its 16 p in ascending position; then lanes by xor 1, xor 2
+//   values    chain of k16 steps over the positions, p rounded to bfloat16, V of what no row of the
+//             work sees counts as zero (values that another row sees must be finite)
+// Fragments: codegen/cuda/ptx/Matrix.h. Lane 4g + t has rows g and g + 8.
+#pragma once
+
+#include "codegen/cuda/kernels/Device.cuh"
+#include "runtime/artifact/KernelAbi.h"
+#include "runtime/base/Numerics.h"
+
+namespace ingot::gpu {
+
+/// Constants of one attention kernel. kMaxTokens: bound of the schedule; kPartialRows: softmax
+/// states that its scratch holds.
+template <u32 kHeadDimOf, u32 kHeadsOf, u32 kKvHeadsOf, u32 kBlockTokensOf, u32 kMaxTokensOf,
+          u32 kPartialRowsOf>
+struct AttentionShape {
+  static constexpr u32 kHeadDim = kHeadDimOf, kHeads = kHeadsOf, kKvHeads = kKvHeadsOf;
+  static constexpr u32 kBlockTokens = kBlockTokensOf, kMaxTokens = kMaxTokensOf;
+  static constexpr u32 kPartialRows = kPartialRowsOf;
+  static constexpr u32 kGroup = kHeads / kKvHeads;           ///< query heads per KV head
+  static constexpr u32 kColumns = (kHeadDim + 15) / 16 * 16; ///< of a row of the cache
+  static constexpr u32 kSteps = kColumns / 16;               ///< instructions along a head
+  static constexpr abi::KvRowsLayout kLayout = {1, kKvHeads, kHeadDim, kBlockTokens};
+  static_assert(kHeads % kKvHeads == 0 && kHeadDim % 2 == 0 && kHeadDim <= 256);
+  static_assert(kBlockTokens % 16 == 0, "16 positions lie in one block");
+
+  // A tile in shared memory: rows of 16-byte chunks, arranged so that eight rows of one chunk never
+  // meet in a bank.
+  static constexpr bool kSwizzled = kColumns % 64 == 0;
+  static constexpr u32 kChunks = kColumns / 8;
+  static constexpr u32 kRowChunks = kChunks + (kSwizzled ? 0 : 1);
+  static constexpr u32 kTileBytes = 64 * kRowChunks * 16;
+  template <class Byte>
+  static Byte *place(Byte *tile, u32 row, u32 chunk) {
+    return tile + (row * kRowChunks + (kSwizzled ? chunk ^ (row & 7u) : chunk)) * 16;
+  }
+
+  /// Split way: tiles in shared memory at once.
+  static constexpr u32 kTiles = kColumns <= 64 ? 4 : kColumns <= 128 ? 2 : 1;
+  /// Whether long runs of tokens share tiles (AttentionShared.cuh).
+  static constexpr bool kSharing = kMaxTokens > 16 && kColumns <= 128;
+};
+
+inline constexpr u32 kAttentionThreads = 128, kAttentionWarps = kAttentionThreads / 32;
+inline constexpr u32 kTilePositions = numerics::kAttentionTile;
+inline constexpr u32 kSegmentPositions = numerics::kAttentionSegment;
+static_assert(kTilePositions == 64 && kSegmentPositions == 256);
+
+/// Device addresses and numbers of the launch.
+struct AttentionArgs {
+  const abi::BatchView *batch;
+  const abi::KvView *view;
+  const u8 *queries; ///< bf16 rows
+  u8 *results;       ///< f32 rows
+  u8 *scratch;
+  float scale;
+};
+
+/// What a unit of work attends: rows of tokens of one sequence, over part of what they see.
+struct AttentionWork {
+  u32 first, tokens; ///< of the batch
+  u32 kvHead;
+  u32 rowBase;    ///< first of the unit's rows
+  u32 begin, end; ///< positions that any of the tokens sees
+  u32 segment;    ///< split: the unit's own segment
+  u32 segments;   ///< from that of `begin` to that of `end`
+  bool shared;    ///< 64 rows share tiles; else 16 rows
+  bool split;     ///< the unit is one of several segments
+  u32 partial;    ///< split: first partial row of (segment 0, KV head 0)
+};
+
+/// The cache of one sequence and KV head.
+struct AttentionCache {
+  const u8 *head; ///< of block 0
+  const u32 *blocks;
+  u64 blockBytes;
+};
+template <class S>
+inline AttentionCache cacheOf(const AttentionArgs &args, const AttentionWork &work) {
+  const u32 sequence = args.batch->tokenSequence[work.first];
+  return {args.view->pool + work.kvHead * S::kLayout.headBytes(),
+          args.view->table + static_cast<u64>(sequence) * args.view->tablePitch,
+          args.view->blockBytes};
+}
+
+/// Starts copies of the tile at position `first`: zeros outside [begin, end), which is never read.
+/// Warp w copies rows 16w..; all four take part.
+template <class S>
+inline void copyTile(u8 *tile, const AttentionCache &cache, bool values, u32 first, u32 begin,
+                     u32 end) {
+  const u32 base = first + warpId() * 16;
+  const u8 *from = cache.head;
+  if (base < end && base + 16 > begin)
+    from += cache.blocks[base / S::kBlockTokens] * cache.blockBytes +
+            base % S::kBlockTokens * S::kLayout.rowBytes() + (values ? S::kLayout.valuesAt() : 0);
+  INGOT_UNROLL
+  for (u32 i = 0; i < 16 * S::kChunks / 32; ++i) {
+    const u32 row = (i * 32 + laneId()) / S::kChunks, chunk = (i * 32 + laneId()) % S::kChunks;
+    const bool valid = base + row >= begin && base + row < end;
+    copyAsync16OrZero(S::place(tile, warpId() * 16 + row, chunk),
+                      valid ? from + row * S::kLayout.rowBytes() + chunk * 16 : cache.head, valid);
+  }
+}
+
+/// The two rows of a lane. Rows behind the last are computed like it, from a query of zeros.
+struct LaneRows {
+  u32 token[2], head[2], begin[2], end[2];
+  bool real[2];
+};
+template <class S>
+inline LaneRows laneRows(const AttentionArgs &args, const AttentionWork &work, u32 rowBase) {
+  LaneRows rows;
+  INGOT_UNROLL
+  for (u32 h = 0; h < 2; ++h) {
+    const u32 row = rowBase + laneId() / 4 + 8 * h, count = work.tokens * S::kGroup;
+    const u32 known = row < count ? row : count - 1;
+    rows.real[h] = row < count;
+    rows.token[h] = work.first + known / S::kGroup;
+    rows.head[h] = work.kvHead * S::kGroup + known % S::kGroup;
+    rows.begin[h] = args.batch->visibleBegin[rows.token[h]];
+    rows.end[h] = args.batch->visibleEnd[rows.token[h]];
+  }
+  return rows;
+}
+
+/// Operand A of the scores.
+template <class S>
+inline void loadQuery(u32 (&q)[S::kSteps][4], const AttentionArgs &args, const LaneRows &rows) {
+  constexpr u64 kRowBytes = abi::bf16RowBytes(S::kHeads * S::kHeadDim);
+  INGOT_UNROLL
+  for (u32 h = 0; h < 2; ++h) {
+    const u8 *from = args.queries + rows.token[h] * kRowBytes + rows.head[h] * (S::kHeadDim * 2);
+    INGOT_UNROLL
+    for (u32 i = 0; i < 2 * S::kSteps; ++i) {
+      const u32 d = 8 * i + laneId() % 4 * 2;
+      q[i / 2][i % 2 * 2 + h] = rows.real[h] && d < S::kHeadDim ? load32(from + d * 2) : 0u;
+    }
+  }
+}
+
+/// s[n][e]: position 8n + 2t + e % 2 of row g + 8 (e / 2), without the scale.
+template <class S>
+inline void tileScores(float (&s)[8][4], const u32 (&q)[S::kSteps][4], const u8 *keys) {
+  const u32 lane = laneId();
+  INGOT_UNROLL
+  for (u32 n = 0; n < 8; ++n)
+    s[n][0] = s[n][1] = s[n][2] = s[n][3] = 0.0f;
+  INGOT_UNROLL
+  for (u32 k = 0; k < S::kSteps; ++k) {
+    INGOT_UNROLL
+    for (u32 n = 0; n < 4; ++n) {
+      u32 b[4];
+      ldmatrix4(b, S::place(keys, n * 16 + lane % 8 + lane / 16 * 8, 2 * k + lane / 8 % 2));
+      mmaBf16(s[2 * n], q[k], b[0], b[1]);
+      mmaBf16(s[2 * n + 1], q[k], b[2], b[3]);
+    }
+  }
+}
+
+/// Bit 4n + e: the row of s[n][e] sees its position.
+inline u32 visibleBits(const LaneRows &rows, u32 first) {
+  const bool whole = rows.begin[0] <= first && rows.begin[1] <= first &&
+                     rows.end[0] >= first + kTilePositions && rows.end[1] >= first + kTilePositions;
+  if (whole)
+    return ~0u;
+  u32 bits = 0;
+  INGOT_UNROLL
+  for (u32 i = 0; i < 32; ++i) {
+    const u32 position = first + i / 4 * 8 + laneId() % 4 * 2 + i % 2, h = i / 2 % 2;
+    bits |= static_cast<u32>(position >= rows.begin[h] && position < rows.end[h]) << i;
+  }
+  return bits;
+}
+
+inline float larger(float a, float b) { return b > a ? b : a; }
+
+/// Scales the scores; maximum[h] over the visible of the tile and what it held before.
+inline void tileMaximum(float (&s)[8][4], float scale, u32 visible, float (&maximum)[2]) {
+  INGOT_UNROLL
+  for (u32 i = 0; i < 32; ++i) {
+    float &score = s[i / 4][i % 4];
+    score = score * scale;
+    if (visible >> i & 1u)
+      maximum[i / 2 % 2] = larger(maximum[i / 2 % 2], score);
+  }
+  INGOT_UNROLL
+  for (u32 h = 0; h < 2; ++h) {
+    maximum[h] = larger(maximum[h], shuffleXor(maximum[h], 1));
+    maximum[h] = larger(maximum[h], shuffleXor(maximum[h], 2));
+  }
+}
+
+/// Scores become p, rounded into operands A of the product with V; sum[h]: sum of the row's p.
+inline void tileWeights(const float (&s)[8][4], const float (&maximum)[2], u32 visible,
+                        u32 (&p)[4][4], float (&sum)[2]) {
+  sum[0] = sum[1] = 0.0f;
+  INGOT_UNROLL
+  for (u32 n = 0; n < 8; ++n) {
+    float e[4];
+    INGOT_UNROLL
+    for (u32 i = 0; i < 4; ++i) {
+      const float weight = numerics::exp(s[n][i] - maximum[i / 2]);
+      e[i] = visible >> (4 * n + i) & 1u ? weight : 0.0f;
+      sum[i / 2] = sum[i / 2] + e[i];
+    }
+    p[n / 2][n % 2 * 2] = packBf16(e[0], e[1]);
+    p[n / 2][n % 2 * 2 + 1] = packBf16(e[2], e[3]);
+  }
+  INGOT_UNROLL
+  for (u32 h = 0; h < 2; ++h) {
+    sum[h] = sum[h] + shuffleXor(sum[h], 1);
+    sum[h] = sum[h] + shuffleXor(sum[h], 2);
+  }
+}
+
+/// acc = acc * alpha.
+inline void scaleRows(float (&acc)[4], const float (&alpha)[2]) {
+  INGOT_UNROLL
+  for (u32 i = 0; i < 4; ++i)
+    acc[i] = acc[i] * alpha[i / 2];
+}
+
+/// Columns 16 c.. of the tile's values into the accumulators of those columns.
+template <class S>
+inline void addValues(float (&acc)[2][4], const u32 (&p)[4][4], const u8 *values, u32 c) {
+  INGOT_UNROLL
+  for (u32 k = 0; k < 4; ++k) {
+    u32 b[4];
+    ldmatrix4Transposed(b, S::place(values, k * 16 + laneId() % 16, 2 * c + laneId() / 16));
+    mmaBf16(acc[0], p[k], b[0], b[1]);
+    mmaBf16(acc[1], p[k], b[2], b[3]);
+  }
+}
+
+// ---- Segments -----------------------------------------------------------------------------------
+
+/// Softmax state of a lane's rows, without the weighted values.
+struct RowStates {
+  float maximum[2] = {numerics::kScoreStart, numerics::kScoreStart};
+  float sum[2] = {0.0f, 0.0f};
+};
+
+/// Factors of one fold: total = fma(total, before, segment * here).
+struct FoldFactors {
+  float before, here;
+};
+inline FoldFactors foldRow(float &totalMaximum, float &totalSum, float maximum, float sum) {
+  const float next = larger(totalMaximum, maximum);
+  const FoldFactors factors = {numerics::exp(totalMaximum - next), numerics::exp(maximum - next)};
+  totalSum = std::fmaf(totalSum, factors.before, sum * factors.here);
+  totalMaximum = next;
+  return factors;
+}
+
+/// Folds a segment's state into the total; gives the factors of both rows.
+inline void foldStates(RowStates &total, const RowStates &segment, FoldFactors (&factors)[2]) {
+  INGOT_UNROLL
+  for (u32 h = 0; h < 2; ++h)
+    factors[h] = foldRow(total.maximum[h], total.sum[h], segment.maximum[h], segment.sum[h]);
+}
+inline void foldValues(float (&total)[4], const float (&segment)[4],
+                       const FoldFactors (&factors)[2]) {
+  INGOT_UNROLL
+  for (u32 i = 0; i < 4; ++i)
+    total[i] = std::fmaf(total[i], factors[i / 2].before, segment[i] * factors[i / 2].here);
+}
+
+// ---- Results ------------------------------------------------------------------------------------
+
+template <class S>
+inline float *resultRow(const AttentionArgs &args, u32 token) {
+  return reinterpret_cast<float *>(args.results +
+                                   token * abi::f32RowBytes(S::kHeads * S::kHeadDim));
+}
+
+/// The row with a token's last head writes the padding behind it; `lane` of `lanes` that share it.
+template <class S>
+inline void clearPadding(const AttentionArgs &args, u32 token, u32 head, u32 lane, u32 lanes) {
+  constexpr u32 kWidth = S::kHeads * S::kHeadDim, kPadded = abi::paddedColumns(kWidth);
+  if constexpr (kWidth != kPadded)
+    if (head == S::kHeads - 1)
+      for (u32 c = kWidth + lane; c < kPadded; c += lanes)
+        resultRow<S>(args, token)[c] = 0.0f;
+}
+
+/// Writes total / sum + 0 of the 16 columns from 16 c on.
+template <class S>
+inline void storeColumns(const AttentionArgs &args, const LaneRows &rows, u32 c,
+                         const float (&total)[2][4], const float (&inverse)[2]) {
+  INGOT_UNROLL
+  for (u32 i = 0; i < 4; ++i) {
+    const u32 n = i / 2, h = i % 2, d = 16 * c + 8 * n + laneId() % 4 * 2;
+    if (!rows.real[h] || d >= S::kHeadDim)
+      continue;
+    const float a = total[n][2 * h] * inverse[h] + 0.0f;
+    const float b = total[n][2 * h + 1] * inverse[h] + 0.0f;
+    store64(resultRow<S>(args, rows.token[h]) + rows.head[h] * S::kHeadDim + d,
+            uint2{numerics::bitsOf(a), numerics::bitsOf(b)});
+  }
+}
+
+} // namespace ingot::gpu

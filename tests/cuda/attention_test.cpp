@@ -1,0 +1,268 @@
+// Paged attention on the host's execution of the GPU: the bits of the reference (order
+// attention_mma), wherever pages lie, whatever stale ones hold, however work is cut.
+#include "codegen/cuda/EmitAttention.h"
+#include "ir/reference/Ops.h"
+#include "runtime/base/Mxcsr.h"
+#include "tests/cuda/support/HostImage.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <numeric>
+#include <random>
+
+using namespace ingot;
+using namespace ingot::test;
+using gpu::host::Launch;
+using gpu::host::Order;
+
+namespace {
+
+/// A kernel.
+struct Heads {
+  int64_t heads, kvHeads, headDim;
+  uint32_t blockTokens, maxTokens;
+
+  auto tied() const { return std::tie(heads, kvHeads, headDim, blockTokens, maxTokens); }
+  bool operator<(const Heads &other) const { return tied() < other.tied(); }
+  int64_t columns() const { return heads * headDim; }
+  float scale() const { return 1.0f / std::sqrt(float(headDim)); }
+  std::string name() const {
+    return "attention_" + std::to_string(heads) + "_" + std::to_string(kvHeads) + "_" +
+           std::to_string(headDim) + "_" + std::to_string(blockTokens) + "_" +
+           std::to_string(maxTokens);
+  }
+};
+
+/// Sequences of a step.
+struct Step {
+  std::vector<uint32_t> lengths;   ///< positions in the cache, new ones included
+  std::vector<uint32_t> newTokens; ///< of each sequence, at its end
+  uint32_t window = 0;             ///< 0 = causal only
+};
+
+const std::vector<Heads> kKernels = {
+    {8, 2, 64, 16, 8},   {8, 2, 64, 16, 200}, {4, 4, 32, 32, 40},  {8, 4, 8, 16, 16},
+    {3, 1, 24, 16, 40},  {6, 2, 80, 48, 16},  {5, 1, 128, 16, 24}, {16, 1, 128, 16, 16},
+    {2, 1, 256, 16, 20}, {20, 1, 16, 16, 24},
+};
+
+KernelProgram programOf(const Heads &heads) {
+  KernelProgram program;
+  program.values.push_back({.kind = ValueKind::Bf16Rows, .columns = heads.columns(), .slot = 1});
+  ProgramValue cache{.kind = ValueKind::Kv, .slot = 2};
+  cache.kv = {3, uint32_t(heads.kvHeads), uint32_t(heads.headDim), heads.blockTokens};
+  program.values.push_back(cache);
+  program.values.push_back({.kind = ValueKind::F32Rows, .columns = heads.columns(), .slot = 3});
+  ProgramOp op{.kind = OpKind::PagedAttention, .operands = {0, 1}, .results = {2}};
+  op.headDim = heads.headDim, op.heads = heads.heads, op.scale = heads.scale();
+  program.ops.push_back(op);
+  return program;
+}
+
+/// All kernels of this file in two translation units of one object.
+class Kernels {
+public:
+  static const Kernels &all() {
+    static const Kernels kernels;
+    return kernels;
+  }
+  const HostImage &image() const { return *image_; }
+  const cuda::LaunchShape &shape(const Heads &heads) const { return shapes_.at(heads); }
+
+private:
+  Kernels() {
+    std::vector<cuda::KernelSource> units(2);
+    for (size_t i = 0; i < kKernels.size(); ++i) {
+      auto made = cuda::emitAttention(programOf(kKernels[i]), kKernels[i].name(),
+                                      {kKernels[i].maxTokens}, cuda::Profile::Invariant);
+      REQUIRE(made.isOk());
+      cuda::KernelSource &unit = units[i % 2];
+      unit.name = made->name;
+      unit.text += made->text;
+      shapes_[kKernels[i]] = made->shape;
+    }
+    auto built = HostImage::build(units);
+    if (!built.isOk())
+      FAIL(built.status().message());
+    image_ = std::move(*built);
+  }
+
+  std::map<Heads, cuda::LaunchShape> shapes_;
+  std::unique_ptr<HostImage> image_;
+};
+
+/// Random queries and a random cache, once as the reference holds them and once in pages.
+class AttentionCase {
+public:
+  AttentionCase(const Heads &heads, const Step &step, uint64_t seed)
+      : heads_(heads), step_(step), random_(seed), kv_(programOf(heads).values[1].kv),
+        layout_{kv_.layers, kv_.kvHeads, kv_.headDim, kv_.blockTokens} {
+    fillCache();
+    fillBatch();
+    result_.resize(batch_.tokens() * abi::f32RowBytes(columns()));
+    scratch_.resize(Kernels::all().shape(heads).scratchBytes);
+  }
+
+  /// Empty, or what went wrong; the result stays in the case.
+  std::string run(uint64_t shuffle, Launch launch, bool allOrders) {
+    placePages(shuffle);
+    abi::BatchView batch{};
+    batch.tokens = uint32_t(batch_.tokens());
+    batch.attentionItems = uint32_t(items_.size() / 2);
+    batch.tokenSequence = batch_.tokenSequence.data();
+    batch.visibleBegin = batch_.visibleBegin.data();
+    batch.visibleEnd = batch_.visibleEnd.data();
+    batch.attentionTable = items_.data();
+    const abi::KvView view{pool_.data() + layout_.layerBytes(), table_.data(), layout_.blockBytes(),
+                           pitch_, 0};
+    const cuda::LaunchShape &shape = Kernels::all().shape(heads_);
+    launch.threads = shape.threads, launch.sharedBytes = shape.dynamicSharedBytes;
+    const std::vector<uint64_t> slots = {slot(&batch), slot(queries_.data()), slot(&view),
+                                         slot(result_.data()), slot(scratch_.data())};
+    const auto prepare = [&] { std::fill(result_.begin(), result_.end(), uint8_t(0xff)); };
+    prepare();
+    const HostImage &image = Kernels::all().image();
+    if (!allOrders)
+      return image.launch(heads_.name(), slots, launch);
+    return image.runAllOrders(heads_.name(), slots, launch, prepare, [&] { return result_; });
+  }
+
+  int64_t countWrong(const matrix::MatrixUnit &unit) {
+    MxcsrGuard mode;
+    const reference::KvGeometry kv{0, 0, heads_.kvHeads, heads_.headDim, heads_.headDim};
+    const auto want = reference::evalPagedAttention(rows_, state_, kv, batch_, heads_.heads,
+                                                    heads_.scale(), &unit);
+    REQUIRE(want.isOk());
+    int64_t wrong = 0;
+    const int64_t stride = abi::f32RowBytes(columns()) / 4;
+    const auto *got = reinterpret_cast<const float *>(result_.data());
+    for (int64_t t = 0; t < batch_.tokens(); ++t)
+      for (int64_t c = 0; c < stride; ++c) {
+        const float expected = c < columns() ? want->row(t)[c] : 0.0f;
+        wrong += numerics::bitsOf(got[t * stride + c]) != numerics::bitsOf(expected);
+      }
+    return wrong;
+  }
+
+  const std::vector<uint8_t> &result() const { return result_; }
+  int64_t tokens() const { return batch_.tokens(); }
+  /// Counters at the start of scratch that are not zero.
+  int64_t countersLeft() const {
+    const uint64_t bytes = (4 + (heads_.maxTokens + 1) * heads_.kvHeads) * 4;
+    return std::count_if(scratch_.begin(), scratch_.begin() + int64_t(bytes),
+                         [](uint8_t byte) { return byte != 0; });
+  }
+
+private:
+  static uint64_t slot(const void *p) { return reinterpret_cast<uint64_t>(p); }
+  int64_t columns() const { return heads_.columns(); }
+  uint16_t randomBf16(float spread) {
+    return numerics::toBf16(std::normal_distribution<float>(0, spread)(random_));
+  }
+
+  void fillCache() {
+    for (uint32_t s = 0; s < step_.lengths.size(); ++s) {
+      reference::KvRun &run = state_.run(0, 0, s);
+      run.keyWidth = run.valueWidth = heads_.kvHeads * heads_.headDim;
+      run.grow(step_.lengths[s]);
+      for (uint16_t &k : run.keys)
+        k = randomBf16(2.0f);
+      for (uint16_t &v : run.values)
+        v = randomBf16(1.0f);
+    }
+  }
+
+  void fillBatch() {
+    for (uint32_t s = 0; s < step_.lengths.size(); ++s) {
+      const auto first = uint32_t(batch_.tokens()), count = step_.newTokens[s];
+      const std::vector<uint32_t> ids(count, 0);
+      batch_.append(s, step_.lengths[s] - count, ids, false);
+      for (uint32_t t = 0; t < count; t += abi::kAttentionTokens)
+        items_.insert(items_.end(), {first + t, std::min(abi::kAttentionTokens, count - t)});
+    }
+    if (step_.window)
+      for (size_t t = 0; t < batch_.visibleEnd.size(); ++t)
+        batch_.visibleBegin[t] =
+            batch_.visibleEnd[t] > step_.window ? batch_.visibleEnd[t] - step_.window : 0;
+    rows_ = reference::Rows::ofFloats(batch_.tokens(), columns(), reference::RowKind::Bf16);
+    const uint64_t stride = abi::bf16RowBytes(columns());
+    queries_.resize(batch_.tokens() * stride);
+    for (int64_t t = 0; t < batch_.tokens(); ++t)
+      for (int64_t c = 0; c < columns(); ++c) {
+        const uint16_t q = randomBf16(1.5f);
+        rows_.row(t)[c] = numerics::fromBf16(q);
+        std::memcpy(&queries_[t * stride + 2 * c], &q, 2);
+      }
+  }
+
+  /// Writes layer 1 of a pool of NaN. Pages outside every window stay out.
+  void placePages(uint64_t shuffle) {
+    const uint32_t longest = *std::max_element(step_.lengths.begin(), step_.lengths.end());
+    const uint32_t perSequence = (longest + heads_.blockTokens - 1) / heads_.blockTokens;
+    pitch_ = perSequence + 2;
+    std::vector<uint32_t> order(perSequence * step_.lengths.size());
+    std::iota(order.begin(), order.end(), 1u);
+    std::mt19937_64 random(shuffle);
+    if (shuffle)
+      std::shuffle(order.begin(), order.end(), random);
+    pool_.assign((order.size() + 1) * layout_.blockBytes(), 0xff);
+    table_.assign(pitch_ * step_.lengths.size(), ~0u);
+    for (uint32_t s = 0; s < step_.lengths.size(); ++s)
+      for (uint32_t p = 0; p < step_.lengths[s]; ++p) {
+        if (step_.window && p + step_.window + step_.newTokens[s] < step_.lengths[s])
+          continue; // freed behind the window: the entry stays wild
+        const uint32_t block = order[s * perSequence + p / heads_.blockTokens];
+        table_[s * pitch_ + p / heads_.blockTokens] = block;
+        writePosition(s, p, block);
+      }
+  }
+
+  void writePosition(uint32_t sequence, uint32_t position, uint32_t block) {
+    const reference::KvRun &run = state_.run(0, 0, sequence);
+    for (int64_t h = 0; h < heads_.kvHeads; ++h) {
+      uint8_t *row = pool_.data() + block * layout_.blockBytes() + layout_.layerBytes() +
+                     h * layout_.headBytes() + position % heads_.blockTokens * layout_.rowBytes();
+      std::memset(row, 0, layout_.rowBytes());
+      std::memset(row + layout_.valuesAt(), 0, layout_.rowBytes());
+      const int64_t from = position * run.keyWidth + h * heads_.headDim;
+      std::memcpy(row, &run.keys[from], heads_.headDim * 2);
+      std::memcpy(row + layout_.valuesAt(), &run.values[from], heads_.headDim * 2);
+    }
+  }
+
+  const Heads heads_;
+  const Step step_;
+  std::mt19937_64 random_;
+  abi::KvLayout kv_;
+  abi::KvRowsLayout layout_;
+  reference::KvState state_;
+  reference::Batch batch_;
+  reference::Rows rows_;
+  std::vector<uint32_t> items_, table_;
+  std::vector<uint8_t> queries_, pool_, result_, scratch_;
+  uint32_t pitch_ = 0;
+};
+
+void check(const Heads &heads, const Step &step, bool allOrders = true) {
+  AttentionCase test(heads, step, 11);
+  CAPTURE(heads.name(), step.lengths, step.newTokens, step.window);
+  CHECK(test.run(0, {.gridX = 5}, allOrders) == "");
+  CHECK(test.countWrong(matrix::kHopper) == 0);
+  const std::vector<uint8_t> first = test.result();
+  for (const uint32_t grid : {1u, 64u}) { // other blocks, other pages
+    CHECK(test.run(grid, {.gridX = grid}, false) == "");
+    CHECK(test.result() == first);
+  }
+  CHECK(test.countersLeft() == 0);
+}
+
+} // namespace
+
+TEST_CASE("decode over several segments has the bits of the reference") {
+  check({8, 2, 64, 16, 8}, {{1, 2, 17, 64, 65, 257, 300, 700}, {1, 1, 1, 1, 1, 1, 1, 1}});
+  check({8, 2, 64, 16, 200}, {{1, 2, 17, 64, 65, 257, 300, 700}, {1, 1, 1, 1, 1, 1, 1, 1}});
+}
