@@ -26,7 +26,7 @@ Result<std::unique_ptr<CpuDevice>> CpuDevice::create(const Artifact &artifact,
   for (int parity = 0; parity < 2; ++parity)
     device->queues_.emplace_back(threads);
   const uint64_t scratchBytes =
-      std::max<uint64_t>(64, artifact.manifest().memory.scratchBytesPerWorker);
+      std::max<uint64_t>(64, artifact.manifest().programOf("cpu")->memory.scratchBytesPerWorker);
   for (uint32_t member = 0; member < threads; ++member) {
     INGOT_ASSIGN(AnonymousMemory scratch, AnonymousMemory::allocate(scratchBytes));
     device->scratch_.push_back(std::move(scratch));
@@ -38,10 +38,16 @@ Result<std::unique_ptr<CpuDevice>> CpuDevice::create(const Artifact &artifact,
 CpuDevice::~CpuDevice() = default;
 
 Status CpuDevice::loadKernels(const Artifact &artifact, const std::string &level) {
+  const artifact::TargetProgram *program = artifact.manifest().programOf("cpu");
+  if (!program)
+    return {ErrorClass::Unavailable, "cpu-code-absent",
+            format("%s: the artifact has no code for CPUs; use --device cuda, or compile it again "
+                   "with --target cpu",
+                   artifact.path().c_str())};
   INGOT_ASSIGN(const uint32_t index, artifact.chooseImage(CpuFeatures::host(), level));
   INGOT_ASSIGN(image_, artifact.loadImage(index));
   level_ = artifact.manifest().images[index].level;
-  kernelInfo_ = &artifact.manifest().kernels;
+  kernelInfo_ = &program->kernels;
   for (const artifact::Kernel &kernel : *kernelInfo_) {
     INGOT_ASSIGN(const abi::KernelFn function, image_.kernel(kernel.name));
     kernels_.push_back(function);

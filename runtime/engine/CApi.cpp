@@ -83,6 +83,7 @@ SessionOptions sessionOptions(const ingot_engine_options &from) {
   options.cpu.threads = from.threads;
   options.cpu.pin = from.pin != 0;
   options.cpu.level = from.cpu_level ? from.cpu_level : "";
+  options.device = from.device ? from.device : "auto";
   options.engine.maxSequences = from.max_sequences;
   options.engine.maxBatchTokens = from.max_batch_tokens;
   options.engine.kvBlocks = from.kv_blocks;
@@ -166,6 +167,10 @@ int32_t ingot_engine_create(const char *path, const ingot_engine_options *option
 }
 
 void ingot_engine_destroy(ingot_engine *engine) { delete engine; }
+
+const char *ingot_engine_device(const ingot_engine *engine) {
+  return engine ? engine->session->whyDevice().c_str() : "";
+}
 
 int32_t ingot_engine_submit(ingot_engine *engine, const ingot_request_options *request,
                             uint64_t *id, ingot_error *error) {

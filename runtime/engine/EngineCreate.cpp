@@ -36,17 +36,31 @@ uint64_t quarterOfMemory() {
   return pages > 0 && bytes > 0 ? uint64_t(pages) * uint64_t(bytes) / 4 : uint64_t(1) << 30;
 }
 
-/// Blocks of the pool: as told, or for every sequence at full context within a quarter of the
-/// memory, but for one full context at least.
+/// Bytes that a pool may take when nobody says: a quarter of the machine's memory, or what the
+/// weights and activations leave of the device's, less some that drivers need.
+uint64_t memoryForPool(const artifact::Manifest &manifest, const Device &device) {
+  const std::optional<uint64_t> free = device.freeBytes();
+  if (!free)
+    return quarterOfMemory();
+  const artifact::MemoryContract &memory = manifest.memory;
+  const uint64_t others = memory.weightsBytes + memory.arenaBytes + memory.logitsBytes +
+                          memory.scratchBytesPerWorker + memory.hostTableBytes;
+  const uint64_t usable = *free / 16 * 15;
+  return usable > others ? usable - others : 0;
+}
+
+/// Blocks of the pool: as told, or for every sequence at full context within the memory for it, but
+/// for one full context at least.
 uint64_t poolBlocks(const artifact::Manifest &manifest, const SchedulerLimits &limits,
-                    const EngineConfig &config) {
+                    const EngineConfig &config, const Device &device) {
   if (config.kvBlocks)
     return config.kvBlocks;
   const uint64_t blockBytes = std::max<uint64_t>(1, manifest.plan.kvGroups[0].blockBytes);
   if (config.kvBytes)
     return config.kvBytes / blockBytes;
   const uint64_t one = blocksForTokens(manifest.memory.maxContext, limits.blockTokens);
-  return std::max(one, std::min(one * limits.maxSequences, quarterOfMemory() / blockBytes));
+  return std::max(
+      one, std::min(one * limits.maxSequences, memoryForPool(manifest, device) / blockBytes));
 }
 
 std::vector<BlockId> blockOrder(uint32_t blocks, uint64_t shuffle) {
@@ -80,7 +94,7 @@ Result<std::unique_ptr<Engine>> Engine::create(EngineParts parts, const EngineCo
   const artifact::Manifest &manifest = *parts.manifest;
   INGOT_TRY(checkParts(manifest));
   SchedulerLimits limits = limitsOf(manifest, config);
-  const uint64_t blocks = poolBlocks(manifest, limits, config);
+  const uint64_t blocks = poolBlocks(manifest, limits, config, *parts.device);
   const uint64_t blockBytes = manifest.plan.kvGroups[0].blockBytes;
   if (blocks == 0 || blocks > ~uint32_t(0))
     return Status(ErrorClass::Usage, "kv-pool-size",

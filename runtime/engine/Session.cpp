@@ -17,9 +17,12 @@ Result<std::unique_ptr<Session>> Session::open(const std::string &path,
   if (!artifact.tokenizer().empty()) {
     INGOT_ASSIGN(session->tokenizer_, Tokenizer::load(artifact.tokenizer()));
   }
-  INGOT_ASSIGN(session->device_, CpuDevice::create(artifact, options.cpu));
+  INGOT_ASSIGN(session->chosen_,
+               chooseDevice(artifact, {options.device, options.cpu, options.allowJit}));
+  if (artifact.manifest().target != session->chosen_.target)
+    session->other_ = artifact.manifest().withProgram(session->chosen_.target);
 
-  EngineParts parts{&artifact.manifest(), {}, session->device_.get(), session->tokenizer_};
+  EngineParts parts{&session->manifest(), {}, session->chosen_.device.get(), session->tokenizer_};
   for (uint32_t i = 0; i < artifact.manifest().params.size(); ++i)
     parts.params.push_back(artifact.param(i).data());
   INGOT_ASSIGN(session->engine_, Engine::create(std::move(parts), options.engine));

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/artifact/Artifact.h"
-#include "runtime/device/CpuDevice.h"
+#include "runtime/device/ChooseDevice.h"
 #include "runtime/engine/Engine.h"
 
 #include <thread>
@@ -10,7 +10,9 @@
 namespace ingot {
 
 struct SessionOptions {
+  std::string device = "auto"; ///< see DeviceRequest
   CpuOptions cpu;
+  bool allowJit = false; ///< the driver of a GPU may compile the artifact's PTX
   EngineConfig engine;
   VerifyMode verify = VerifyMode::Auto;
 };
@@ -22,8 +24,13 @@ public:
   ~Session();
 
   const Artifact &artifact() const { return *artifact_; }
-  const artifact::Manifest &manifest() const { return artifact_->manifest(); }
-  CpuDevice &device() { return *device_; }
+  /// With the program of the device's target as its own.
+  const artifact::Manifest &manifest() const { return other_ ? *other_ : artifact_->manifest(); }
+  Device &device() { return *chosen_.device; }
+  /// The device when it is the CPU, else null.
+  CpuDevice *cpu() { return chosen_.cpu; }
+  /// Which device it is and why not the other, for people.
+  const std::string &whyDevice() const { return chosen_.why; }
   Engine &engine() { return *engine_; }
   /// Null when the artifact has none.
   const Tokenizer *tokenizer() const { return tokenizer_ ? &*tokenizer_ : nullptr; }
@@ -36,7 +43,8 @@ private:
 
   std::unique_ptr<Artifact> artifact_;
   std::optional<Tokenizer> tokenizer_;
-  std::unique_ptr<CpuDevice> device_;
+  std::optional<artifact::Manifest> other_; ///< when the device's target is not the first
+  ChosenDevice chosen_;
   std::unique_ptr<Engine> engine_;
   std::thread verifier_; ///< only with VerifyMode::Background (or Auto of a large artifact)
   Status verifyOutcome_; ///< written by verifier_, read after join

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 namespace ingot::tools {
@@ -37,6 +38,7 @@ struct Run {
   double intPeak = 0;       ///< operations per second, mean of before and after
   double readShare = 0;     ///< least bytes moved per second over readBandwidth
   double intShare = 0;      ///< operations per second over intPeak
+  double moved = 0;         ///< least bytes moved per second
 };
 
 struct Case {
@@ -56,7 +58,8 @@ struct Case {
 
 class Bench {
 public:
-  Bench(BenchOptions &options, Session &session, Walls walls)
+  /// `walls`: of the CPU; nothing on other devices.
+  Bench(BenchOptions &options, Session &session, std::optional<Walls> walls)
       : options_(options), session_(session), walls_(std::move(walls)) {}
 
   Result<std::vector<Case>> runAll();
@@ -74,7 +77,10 @@ private:
 
   BenchOptions &options_;
   Session &session_;
-  Walls walls_;
+  double readBandwidth() { return walls_ ? walls_->readBandwidth() : 0; }
+  double intPeak() { return walls_ ? walls_->intPeak(session_.cpu()->level()) : 0; }
+
+  std::optional<Walls> walls_;
   ModelWork work_;
   uint64_t prompts_ = 0; ///< made so far: no two are alike
 };
@@ -129,14 +135,13 @@ Result<Bench::Measured> Bench::read(uint32_t prompt) {
 }
 
 Result<Case> Bench::repeat(Case which, uint32_t prompt, uint32_t tokens) {
-  const std::string level = session_.device().level();
   work_ = modelWork(session_.manifest(), which.sequences);
   // One run to warm up: pages of the weights, the branch predictor, the frequency.
   for (uint32_t run = 0; run <= options_.runs; ++run) {
-    const double readBefore = walls_.readBandwidth(), peakBefore = walls_.intPeak(level);
+    const double readBefore = readBandwidth(), peakBefore = intPeak();
     INGOT_ASSIGN(const Measured measured,
                  tokens ? decode(which.sequences, prompt, tokens) : read(prompt));
-    const double readAfter = walls_.readBandwidth(), peakAfter = walls_.intPeak(level);
+    const double readAfter = readBandwidth(), peakAfter = intPeak();
     session_.engine().takeEvents();
     if (run == 0 || measured.seconds <= 0)
       continue;
@@ -144,8 +149,11 @@ Result<Case> Bench::repeat(Case which, uint32_t prompt, uint32_t tokens) {
     result.tokensPerSecond = measured.tokens / measured.seconds;
     result.readBandwidth = 0.5 * (readBefore + readAfter);
     result.intPeak = 0.5 * (peakBefore + peakAfter);
-    result.readShare = measured.bytes / measured.seconds / result.readBandwidth;
-    result.intShare = measured.operations / measured.seconds / result.intPeak;
+    result.moved = measured.bytes / measured.seconds;
+    if (walls_) {
+      result.readShare = result.moved / result.readBandwidth;
+      result.intShare = measured.operations / measured.seconds / result.intPeak;
+    }
     which.runs.push_back(result);
     if (stderrIsTerminal())
       std::cerr << format("\r\033[K%s: run %u of %u, %.2f tokens/s", which.title.c_str(), run,
@@ -196,19 +204,34 @@ double batchGain(const std::vector<Case> &cases) {
   return one > 0 ? batch / one : 0;
 }
 
-std::string asText(const std::vector<Case> &cases, Session &session, const ModelWork &work) {
-  const std::string level = session.device().level();
-  std::string out =
-      format("%s, %s, %u threads, medians of %zu runs, walls measured around each run\n",
-             session.manifest().modelName.c_str(), level.c_str(), session.device().workers(),
-             cases.empty() ? 0 : cases[0].runs.size());
-  out += format("%-24s %12s %14s %9s %16s %9s\n", "", "tokens/s", "read wall", "of wall",
-                intPeakName(level), "of wall");
+/// The cases beside the walls of the CPU.
+std::string casesOnCpu(const std::vector<Case> &cases, const CpuDevice &cpu) {
+  std::string out = format("%-24s %12s %14s %9s %16s %9s\n", "", "tokens/s", "read wall", "of wall",
+                           intPeakName(cpu.level()), "of wall");
   for (const Case &which : cases)
     out += format("%-24s %12.2f %9.2f GB/s %7.1f %% %11.1f GOPS %7.1f %%\n", which.title.c_str(),
                   which.median(&Run::tokensPerSecond), which.median(&Run::readBandwidth) / 1e9,
                   which.median(&Run::readShare) * 100, which.median(&Run::intPeak) / 1e9,
                   which.median(&Run::intShare) * 100);
+  return out;
+}
+
+/// The cases beside the bytes that they move at least.
+std::string casesOnGpu(const std::vector<Case> &cases) {
+  std::string out = format("%-24s %12s %14s\n", "", "tokens/s", "moved");
+  for (const Case &which : cases)
+    out += format("%-24s %12.2f %9.2f GB/s\n", which.title.c_str(),
+                  which.median(&Run::tokensPerSecond), which.median(&Run::moved) / 1e9);
+  return out;
+}
+
+std::string asText(const std::vector<Case> &cases, Session &session, const ModelWork &work) {
+  const CpuDevice *cpu = session.cpu();
+  std::string out =
+      format("%s, %s, medians of %zu runs%s\n", session.manifest().modelName.c_str(),
+             session.device().describe().c_str(), cases.empty() ? 0 : cases[0].runs.size(),
+             cpu ? ", walls measured around each run" : "");
+  out += cpu ? casesOnCpu(cases, *cpu) : casesOnGpu(cases);
   if (const double gain = batchGain(cases); gain > 0)
     out += format("together over alone: %.2f times the tokens per second\n", gain);
   out +=
@@ -223,14 +246,18 @@ std::string asJson(const std::vector<Case> &cases, Session &session, const Model
   std::ostringstream out;
   JsonWriter writer(out);
   writer.beginObject().field("model", session.manifest().modelName);
-  writer.field("cpu_level", session.device().level()).field("threads", session.device().workers());
-  writer.field("int_peak_instruction", intPeakName(session.device().level()));
+  writer.field("device", session.device().describe());
+  if (const CpuDevice *cpu = session.cpu())
+    writer.field("cpu_level", cpu->level())
+        .field("threads", cpu->workers())
+        .field("int_peak_instruction", intPeakName(cpu->level()));
   writer.field("weight_bytes_per_step", work.weightBytes).field("kv_bytes_per_token", work.kvBytes);
   writer.field("operations_per_token", work.opsPerToken + work.opsPerRow);
   writer.key("cases").beginArray();
   for (const Case &which : cases) {
     writer.beginObject().field("name", which.name).field("sequences", which.sequences);
     writer.field("tokens_per_second", which.median(&Run::tokensPerSecond));
+    writer.field("moved_bytes_per_second", which.median(&Run::moved));
     writer.field("read_bytes_per_second", which.median(&Run::readBandwidth));
     writer.field("read_percent", which.median(&Run::readShare) * 100);
     writer.field("int_operations_per_second", which.median(&Run::intPeak));
@@ -277,12 +304,18 @@ Status runBench(BenchOptions &options) {
   options.session.options.cpu.profile = options.profile;
   INGOT_ASSIGN(const std::unique_ptr<Session> session, options.session.open());
   INGOT_TRY(session->verified()); // hashing in the background would share the memory
-  INGOT_ASSIGN(Walls walls,
-               Walls::create(session->device().team(), uint64_t(options.probeMib) << 20));
+  CpuDevice *cpu = session->cpu();
+  if (options.profile && !cpu)
+    return {ErrorClass::Usage, "profile-device",
+            "--profile times the launches of the CPU; use --device cpu, or a profiler of the GPU"};
+  std::optional<Walls> walls;
+  if (cpu) {
+    INGOT_ASSIGN(walls, Walls::create(cpu->team(), uint64_t(options.probeMib) << 20));
+  }
   Bench bench(options, *session, std::move(walls));
   INGOT_ASSIGN(const std::vector<Case> cases, bench.runAll());
   if (options.profile)
-    std::cerr << profileText(session->device());
+    std::cerr << profileText(*cpu);
   return writeOut(options.json ? asJson(cases, *session, bench.work())
                                : asText(cases, *session, bench.work()));
 }

@@ -179,14 +179,13 @@ void printSummary(Session &session, const std::vector<Answer> &answers, double s
     generated += answer.tokens.size();
   }
   const EngineStats &stats = session.engine().stats();
-  std::cerr << format("%zu %s, %llu prompt and %llu new tokens in %.2f s (%.1f new tokens/s), %llu "
-                      "steps, %s",
-                      answers.size(), answers.size() == 1 ? "answer" : "answers",
-                      static_cast<unsigned long long>(prompt),
-                      static_cast<unsigned long long>(generated), seconds,
-                      seconds > 0 ? static_cast<double>(generated) / seconds : 0.0,
-                      static_cast<unsigned long long>(stats.steps),
-                      session.device().describe().c_str());
+  std::cerr << format(
+      "%zu %s, %llu prompt and %llu new tokens in %.2f s (%.1f new tokens/s), %llu "
+      "steps, %s",
+      answers.size(), answers.size() == 1 ? "answer" : "answers",
+      static_cast<unsigned long long>(prompt), static_cast<unsigned long long>(generated), seconds,
+      seconds > 0 ? static_cast<double>(generated) / seconds : 0.0,
+      static_cast<unsigned long long>(stats.steps), session.device().describe().c_str());
   if (stats.preemptions)
     std::cerr << format(", %llu preemptions", static_cast<unsigned long long>(stats.preemptions));
   std::cerr << "\n";

@@ -17,8 +17,9 @@ void SessionFlags::declare(CLI::App &app) {
   app.add_option("--device", options.device,
                  "Where to compute: cpu, cuda, cuda:N, or auto = a GPU that runs it, else the CPU")
       ->capture_default_str();
-  app.add_flag("--allow-jit", options.allowJit,
-               "The GPU's driver may compile the artifact's PTX where no code fits, at every start");
+  app.add_flag(
+      "--allow-jit", options.allowJit,
+      "The GPU's driver may compile the artifact's PTX where no code fits, at every start");
   app.add_option("--threads,-t", options.cpu.threads,
                  "Threads that compute; 0 = one per processor of this process")
       ->check(CLI::Range(0, 1024, "0..1024"));

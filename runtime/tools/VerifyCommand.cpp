@@ -12,7 +12,7 @@ namespace {
 
 struct Options {
   VerifyOptions verify;
-  std::string cpu;
+  std::string cpu, device = "auto";
   bool run = false;
 };
 
@@ -21,6 +21,7 @@ Status runAnswers(const Options &options, std::vector<VerifiedPart> &parts) {
   SessionOptions session;
   session.cpu.threads = options.verify.threads;
   session.cpu.level = options.cpu;
+  session.device = options.device;
   session.verify = VerifyMode::Off; // every byte was just checked
   INGOT_ASSIGN(const std::unique_ptr<Session> opened, Session::open(options.verify.path, session));
   INGOT_ASSIGN(const std::vector<KnownAnswerResult> results, runKnownAnswers(*opened));
@@ -39,6 +40,9 @@ Command addVerifyCommand(CLI::App &root) {
   CLI::Option *run =
       app->add_flag("--run", options->run, "Also compute the known answers on this machine");
   app->add_option("--cpu", options->cpu, "With --run: force an instruction set, such as x86-64-v3")
+      ->needs(run);
+  app->add_option("--device", options->device,
+                  "With --run: cpu, cuda, cuda:N, or auto = a GPU that runs it, else the CPU")
       ->needs(run);
   app->add_option("--threads,-t", options->verify.threads, "Threads that hash and compute")
       ->check(CLI::Range(1, 1024, "1..1024"));

@@ -95,7 +95,7 @@ TEST_CASE("the profile option times every launch") {
   REQUIRE(opened.session->engine().submit(request).isOk());
   opened.session->engine().drain();
   uint64_t calls = 0;
-  for (const auto &[program, times] : opened.session->device().commandTimes())
+  for (const auto &[program, times] : opened.session->cpu()->commandTimes())
     for (const CpuDevice::CommandTime &time : times)
       calls += time.calls;
   REQUIRE(calls == 2 * opened.session->engine().stats().steps);

@@ -77,6 +77,8 @@ typedef struct ingot_engine_options {
   uint32_t verify;           /* ingot_verify */
   uint64_t kv_bytes;         /* bytes of the KV pool, when kv_blocks is 0 */
   const char *cpu_level;     /* NULL = the best this processor runs; "x86-64-v3", ... */
+  const char *device; /* "cpu", "cuda", "cuda:1"; NULL = "auto": a GPU that runs the artifact,
+                         else the CPU */
 } ingot_engine_options;
 
 #define INGOT_IGNORE_EOS 1u /* ingot_request_options.flags: the model's end tokens do not stop */
@@ -134,6 +136,8 @@ int32_t ingot_engine_create(const char *path, const ingot_engine_options *option
                             ingot_engine **engine, ingot_error *error);
 /* Ends everything; NULL is allowed. */
 void ingot_engine_destroy(ingot_engine *engine);
+/* Which device computes and why not another, for people; lives as long as the engine. */
+const char *ingot_engine_device(const ingot_engine *engine);
 
 /* Queues a request; its id is never 0. */
 int32_t ingot_engine_submit(ingot_engine *engine, const ingot_request_options *request,
