@@ -23,6 +23,7 @@ inline uint64_t hash64(std::span<const uint8_t> bytes, uint64_t seed = 0) {
 /// The same hash over bytes that arrive in pieces.
 class StreamHash {
 public:
+  StreamHash() { XXH3_INITSTATE(&state_); } // begin() looks at what an earlier seed left
   void begin(uint64_t seed) { XXH3_64bits_reset_withSeed(&state_, seed); }
   void add(std::span<const uint8_t> bytes) {
     XXH3_64bits_update(&state_, bytes.data(), bytes.size());
