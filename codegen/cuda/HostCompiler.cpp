@@ -181,7 +181,8 @@ Status writeHeaders(const ScratchFolder &folder) {
   return Status::ok();
 }
 
-constexpr const char *kEngineFiles[] = {"Engine", "Arithmetic", "Asynchronous", "Object"};
+constexpr const char *kEngineFiles[] = {"Engine",       "Arithmetic", "Copies",
+                                        "Transactions", "Warpgroup",  "Object"};
 
 std::string engineName(const char *file) { return std::string("host-") + file; }
 

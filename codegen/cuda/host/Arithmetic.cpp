@@ -55,6 +55,11 @@ void mmaHalf(void *const (&lanes)[32], Format format) {
 void mmaBf16Warp(void *const (&lanes)[32]) { mmaHalf(lanes, Format::Bf16); }
 void mmaF16Warp(void *const (&lanes)[32]) { mmaHalf(lanes, Format::F16); }
 
+void multiplyHopperTile(float (&d)[16][8], const u16 (&a)[16][16], const u16 (&b)[8][16],
+                        bool half) {
+  matrix::multiplyTile<16>(d, a, b, half ? Format::F16 : Format::Bf16, matrix::kHopper);
+}
+
 void mmaE4m3Warp(void *const (&lanes)[32]) {
   u8 narrowA[16][32], narrowB[8][32];
   u16 a[16][32], b[8][32];

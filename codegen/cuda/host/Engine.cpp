@@ -240,6 +240,8 @@ void startBlock(Arena &arena, u32 x, u32 y) {
   u8 *dynamic = allocateShared(nullptr, launch.sharedBytes, "dynamic shared memory");
   for (Barrier &barrier : b.barriers)
     barrier = {};
+  b.sharedBarriers.clear();
+  b.lines.clear();
   b.warps.assign(launch.threads / kWarp, Warp());
   for (Warp &warp : b.warps)
     warp.live = ~0u;
@@ -254,7 +256,15 @@ void startBlock(Arena &arena, u32 x, u32 y) {
     startThread(thread, arena.stacks + i * kStackBytes);
     b.ready.push_back(i);
   }
-  startAsynchronous();
+}
+
+void checkNamedBarriers() {
+  Block &b = block();
+  for (u32 id = 0; id < 16 && b.failure.empty(); ++id)
+    if (b.barriers[id].arrived != 0)
+      b.failure = "barrier " + std::to_string(id) + " is left with " +
+                  std::to_string(b.barriers[id].arrived) + " of " +
+                  std::to_string(b.barriers[id].expected) + " threads";
 }
 
 /// The red zones are as they were (AddressSanitizer would have told already).
@@ -305,11 +315,11 @@ void runBlock(Arena &arena, u32 x, u32 y) {
   ingotFiberSwitch(&b.mainStack, first.stackPointer);
   finishSwitch(b.mainFakeStack);
   showPriorWrites();
-  if (b.failure.empty())
-    checkBlockLeaves();
-  if (b.failure.empty())
-    checkRedZones();
-  else
+  checkNamedBarriers();
+  checkTransactions();
+  checkWarpgroups();
+  checkRedZones();
+  if (!b.failure.empty())
     unpoison(arena.stacks, kMaxThreads * kStackBytes); // threads were abandoned anywhere
 }
 
@@ -327,6 +337,12 @@ std::string checkLaunch(const Launch &launch) {
 Block &block() { return *activeBlock; }
 Thread &self() { return activeBlock->threads[activeBlock->running]; }
 u32 architecture() { return activeBlock->launch.architecture; }
+
+std::string hexadecimal(u32 value) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%x", value);
+  return text;
+}
 
 u64 random(u64 below) {
   Block &b = block();

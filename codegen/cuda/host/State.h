@@ -42,12 +42,52 @@ struct Thread : ThreadContext {
   u32 uncommitted = 0;           ///< copies since the last commit
 };
 
+/// Accumulators of wgmma while the matrix unit has them: d[i] are the registers of lane i, `tile`
+/// is [16 rows][2 * registers columns].
+struct Accumulators {
+  float *d[32];
+  u32 registers;
+  std::vector<float> tile;
+};
+
+struct WgmmaOp {
+  WgmmaLane lane; ///< of lane 0
+  const float *d; ///< which accumulators: their registers in lane 0
+  u32 a[32][4];   ///< fragments, where A comes from registers
+};
+
 struct Warp {
   u32 arrived = 0, live = 0;
   WarpAction action = nullptr;
   const char *what = nullptr;
   Where where;
   void *lanes[32] = {};
+
+  std::vector<Accumulators> accumulators;
+  std::vector<WgmmaOp> wgmmas;  ///< not yet waited for, oldest first
+  std::vector<u32> wgmmaGroups; ///< sizes of the committed groups, oldest first
+  u32 executed = 0;             ///< of `wgmmas`, from the oldest
+  bool fenced = false;          ///< wgmmaFence since the last commit
+  u64 wgmmaHash = 0;
+  u32 registers = 0; ///< setmaxnreg; 0: as launched
+};
+
+/// mbarrier.
+struct BarrierState {
+  SharedBarrier *barrier;
+  u32 count, pending; ///< arrivals of a phase, missing ones
+  i32 bytes;          ///< transaction count: expected less completed
+  u32 phase;
+  std::vector<u32> waiting;
+  Where where;
+};
+
+/// Up to 128 bytes of a bulk copy that are under way.
+struct Line {
+  SharedBarrier *barrier;
+  u32 bytes;
+  u32 offsets[8]; ///< in the window, of each 16-byte chunk
+  u8 data[128];
 };
 
 /// bar.sync 0..15.
@@ -71,6 +111,8 @@ struct Block {
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   Barrier barriers[16];
+  std::vector<BarrierState> sharedBarriers;
+  std::vector<Line> lines;
   std::vector<SharedPiece> pieces;
   u8 *window = nullptr;
   u32 windowUsed = 0;
@@ -100,12 +142,18 @@ void wake(u32 thread);
 /// Runs others until this thread is woken.
 void suspend(const char *waitsFor, u32 detail, Where where);
 
-// Parts of a block's life that Asynchronous.cpp owns.
-void startAsynchronous();
-/// Completes one piece of asynchronous work, if there is any.
+/// Completes one line of a bulk copy, if there is any.
 bool completeOne();
-/// Fails when anything is left of `thread`, or of the block.
+
+// At the end: what was begun and not finished is a failure.
 void checkThreadLeaves(Thread &thread);
-void checkBlockLeaves();
+void checkTransactions();
+void checkWarpgroups();
+
+/// The tile of matrix::multiplyTile with sm_90's unit (in Arithmetic.cpp, where it is fast).
+void multiplyHopperTile(float (&d)[16][8], const u16 (&a)[16][16], const u16 (&b)[8][16],
+                        bool half);
+
+std::string hexadecimal(u32 value);
 
 } // namespace ingot::gpu::host

@@ -1,4 +1,5 @@
-// Asynchronous copies: issued now, done some time before the wait that requires them.
+// cp.async: the bytes are read at the issue and written at the wait that requires them; between the
+// two the destination holds NaN.
 #include "codegen/cuda/host/State.h"
 
 #include <algorithm>
@@ -40,24 +41,11 @@ void waitCopies(u32 youngest) {
   thread.groups.erase(thread.groups.begin(), thread.groups.begin() + groups);
 }
 
-void startAsynchronous() {}
-
-bool completeOne() { return false; }
-
 void checkThreadLeaves(Thread &thread) {
   if (!thread.copies.empty())
     fail(thread.copies.front().where,
          "thread %u leaves with %zu asynchronous copies that it did not wait for",
          thread.threadIndex, thread.copies.size());
-}
-
-void checkBlockLeaves() {
-  Block &b = block();
-  for (u32 id = 0; id < 16; ++id)
-    if (b.barriers[id].arrived != 0)
-      b.failure = "barrier " + std::to_string(id) + " is left with " +
-                  std::to_string(b.barriers[id].arrived) + " of " +
-                  std::to_string(b.barriers[id].expected) + " threads";
 }
 
 } // namespace ingot::gpu::host
