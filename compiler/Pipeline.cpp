@@ -98,7 +98,10 @@ void buildPlanning(OpPassManager &manager, const CompileOptions &options, CodeTa
   manager.addPass(createOutlinePass());
   BucketVariantsPassOptions buckets;
   buckets.maxTokens = options.maxTokens;
-  buckets.splitKernels = target == CodeTarget::Cuda; // tiles by the number of tokens
+  if (target == CodeTarget::Cuda) { // tiles by the number of tokens, a graph per bucket
+    buckets.bounds = {1, 4, 16, 64, 256};
+    buckets.splitKernels = true;
+  }
   manager.addPass(createBucketVariantsPass(buckets));
   // No fusion and no bucket may have moved a bit.
   manager.addPass(createVerifyNumericsPass());

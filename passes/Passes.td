@@ -273,14 +273,16 @@ def BucketVariantsPass : IngotPass<"ingot-bucket-variants"> {
     number of rows; what differs is where buffers lie: the decode bucket's arena is small enough
     for the caches. With `max-tokens` within the decode bucket there is no clone.
 
-    `split-kernels` gives every bucket kernels of its own (the `variant` of a fused op is the name
-    of its bucket), for targets that choose tiles by the number of tokens.
+    `bounds` makes more buckets ("tokens_1", "tokens_4", ..., "wide"). `split-kernels` gives each
+    one matmul and attention kernels of its own (the `variant` of a fused op is the name of its
+    bucket), for targets that choose tiles by the number of tokens.
 
     Marks entries with `ingot.bucket` (name) and `ingot.max_tokens` (absent = the plan's limit).
     Needs: `ingot-outline`: the clone copies finished kernels.
   }];
   let options = [
     Option<"decodeTokens", "decode-tokens", "int64_t", "16", "Most tokens of the decode bucket">,
+    ListOption<"bounds", "bounds", "int64_t", "Most tokens of each bucket, ascending; replaces decode-tokens">,
     Option<"maxTokens", "max-tokens", "int64_t", "0", "Most tokens of a step; 0 = not known here">,
     Option<"splitKernels", "split-kernels", "bool", "false", "Whether buckets share no kernel">];
 }

@@ -20,33 +20,55 @@ struct BucketVariantsPass : public ingot::impl::BucketVariantsPassBase<BucketVar
   using BucketVariantsPassBase::BucketVariantsPassBase;
 
   void runOnOperation() override {
-    if (decodeTokens < 1 || maxTokens < 0) {
-      getOperation().emitError()
-          << "decode-tokens must be at least 1 and max-tokens at least 0, are " << decodeTokens
-          << " and " << maxTokens;
+    SmallVector<int64_t> limits(bounds.begin(), bounds.end());
+    if (limits.empty())
+      limits.push_back(decodeTokens);
+    if (limits.front() < 1 || maxTokens < 0 || !llvm::is_sorted(limits, std::less_equal<>())) {
+      getOperation().emitError() << "the bounds of buckets must be ascending from 1 on and "
+                                    "max-tokens at least 0; the first bound is "
+                                 << limits.front() << ", max-tokens " << maxTokens;
       return signalPassFailure();
     }
-    OpBuilder builder(&getContext());
-    for (func::FuncOp entry : entriesOf(getOperation())) {
-      if (entry->hasAttr(kBucketAttr))
-        continue;
-      entry->setAttr(kBucketAttr, builder.getStringAttr("decode"));
-      markKernels(entry, "decode");
-      if (maxTokens != 0 && maxTokens <= decodeTokens)
-        continue;
-      builder.setInsertionPointAfter(entry);
-      auto wide = cast<func::FuncOp>(builder.clone(*entry));
-      wide.setName((entry.getName() + "_wide").str());
-      wide->setAttr(kBucketAttr, builder.getStringAttr("wide"));
-      markKernels(wide, "wide");
-      entry->setAttr(kMaxTokensAttr, builder.getI64IntegerAttr(decodeTokens));
-    }
+    while (limits.size() > 1 && maxTokens != 0 && limits[limits.size() - 2] >= maxTokens)
+      limits.pop_back();
+    for (func::FuncOp entry : entriesOf(getOperation()))
+      if (!entry->hasAttr(kBucketAttr))
+        split(entry, limits);
   }
 
 private:
-  void markKernels(func::FuncOp entry, StringRef bucket) {
-    if (splitKernels)
-      entry.walk([&](FusedOp fused) { fused.setVariant(bucket); });
+  /// One clone per bucket but the first, which stays the entry; ascending, the unbounded one last.
+  void split(func::FuncOp entry, ArrayRef<int64_t> limits) {
+    OpBuilder builder(&getContext());
+    SmallVector<std::pair<func::FuncOp, std::string>> versions = {
+        {entry, limits.size() == 1 ? "decode" : bucketName(limits.front())}};
+    const bool wide = maxTokens == 0 || maxTokens > limits.back();
+    for (size_t i = 1; i < limits.size() + wide; ++i) {
+      builder.setInsertionPointAfter(versions.back().first);
+      auto clone = cast<func::FuncOp>(builder.clone(*entry));
+      const std::string name = i < limits.size() ? bucketName(limits[i]) : "wide";
+      clone.setName((entry.getName() + "_" + name).str());
+      versions.emplace_back(clone, name);
+    }
+    for (auto [i, version] : llvm::enumerate(versions)) {
+      auto [function, name] = version;
+      function->setAttr(kBucketAttr, builder.getStringAttr(name));
+      if (i + 1 < versions.size())
+        function->setAttr(kMaxTokensAttr, builder.getI64IntegerAttr(limits[i]));
+      if (splitKernels)
+        markKernels(function, name);
+    }
+  }
+
+  static std::string bucketName(int64_t limit) { return "tokens_" + std::to_string(limit); }
+
+  /// Row-wise kernels do the same whatever the number of rows: they stay shared.
+  static void markKernels(func::FuncOp entry, StringRef bucket) {
+    entry.walk([&](FusedOp fused) {
+      for (Operation &op : fused.getBody().front().without_terminator())
+        if (cast<KernelOpInterface>(op).family() != KernelFamily::Rowwise)
+          fused.setVariant(bucket);
+    });
   }
 };
 

@@ -10,8 +10,19 @@
 // SPLIT: ingot.fused "linear" at "w"(%{{.*}}, %{{.*}}) {variant = "decode"}
 // SPLIT-LABEL: func.func @forward_wide(
 // SPLIT: ingot.fused "linear" at "w"(%{{.*}}, %{{.*}}) {variant = "wide"}
+// More buckets, ascending; those that no step reaches are left out. Row-wise kernels stay shared.
+// RUN: ingot-opt %s --ingot-bucket-variants="max-tokens=10 bounds=1,4,16,64 split-kernels" | FileCheck %s --check-prefix=MANY
+// MANY-LABEL: func.func @forward(
+// MANY-SAME: ingot.bucket = "tokens_1", ingot.max_tokens = 1
+// MANY: ingot.fused "round" at "w"(%arg1) :
+// MANY: ingot.fused "linear" at "w"({{.*}}) {variant = "tokens_1"}
+// MANY-LABEL: func.func @forward_tokens_4(
+// MANY-SAME: ingot.bucket = "tokens_4", ingot.max_tokens = 4
+// MANY-LABEL: func.func @forward_tokens_16(
+// MANY-SAME: attributes {ingot.bucket = "tokens_16", ingot.signature
+// MANY-NOT: func.func
 // RUN: not ingot-opt %s --ingot-bucket-variants="decode-tokens=0" 2>&1 | FileCheck %s --check-prefix=ERROR
-// ERROR: decode-tokens must be at least 1
+// ERROR: the bounds of buckets must be ascending from 1 on
 
 // CHECK-LABEL: func.func @forward(
 // CHECK-SAME: attributes {ingot.bucket = "decode", ingot.max_tokens = 8 : i64, ingot.signature = "0x1"}
