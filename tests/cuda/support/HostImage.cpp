@@ -47,10 +47,10 @@ Result<std::unique_ptr<HostImage>> HostImage::build(std::span<const cuda::Kernel
 }
 
 HostImage::~HostImage() {
+  // The file is not closed: a library that stays loaded (unique symbols of the C++ library) would
+  // be found under the same path again.
   if (library_)
     ::dlclose(library_);
-  if (file_ >= 0)
-    ::close(file_);
 }
 
 std::vector<std::string> HostImage::kernels() const {

@@ -1,0 +1,55 @@
+// The kernel for many tokens against the reference, to the last bit; hence against the one for few
+// tokens, too.
+#include "codegen/cuda/MatmulTiles.h"
+#include "tests/cuda/support/MatmulBench.h"
+
+#include <catch2/catch.hpp>
+
+using namespace ingot;
+using test::MatmulBench;
+using test::MatmulCase;
+using Tail = test::MatmulTail;
+
+static constexpr int64_t kMostRows = 130;
+
+static const MatmulCase kCases[] = {
+    {"bf16_odd", "bf16", 33, 70},
+    {"bf16_slices", "bf16", 160, 320, 0, 128}, // five panels: the last tile is cut
+    {"int4_group_32", "int4", 40, 96, 32},
+    {"int4_slices", "int4", 64, 512, 128, 256},
+    {"int8_channel", "int8", 70, 130},
+    {"int8_group_96", "int8", 1, 256, 96},
+};
+
+TEST_CASE("matmul for many tokens has the bits of the reference") {
+  std::vector<MatmulBench> benches;
+  std::vector<cuda::KernelSource> kernels;
+  const uint32_t bounds[] = {64, 2048};
+  for (const MatmulCase &c : kCases) {
+    benches.emplace_back(c, kMostRows);
+    for (uint32_t bound : bounds)
+      kernels.push_back(benches.back().source(bound));
+  }
+  const auto image = test::HostImage::build(test::joinSources(kernels));
+  INFO(image.status().message());
+  REQUIRE(image.isOk());
+  for (size_t i = 0; i < kernels.size(); ++i)
+    for (uint32_t architecture : {80u, 90u}) {
+      MatmulBench &bench = benches[i / 2];
+      bench.evaluate(architecture == 80 ? matrix::kAmpere : matrix::kHopper);
+      for (int64_t rows : {0, 1, 17, 64, 130}) {
+        INFO(kernels[i].name << " on sm_" << architecture << ", " << rows << " rows");
+        REQUIRE(bench.run(**image, kernels[i], {rows, architecture, rows == 17}) == "");
+      }
+    }
+}
+
+TEST_CASE("tiles grow with tokens and outputs") {
+  const auto tileOf = [](uint32_t outputs, uint32_t tokens) {
+    return cuda::chooseManyTile({WeightFormat::Bf16, outputs, 64}, {tokens});
+  };
+  CHECK(tileOf(4096, 64).panels == 2);
+  CHECK(tileOf(32768, 64).panels == 4);
+  CHECK(tileOf(4096, 64).tokens == 64);
+  CHECK(tileOf(4096, 65).tokens == 128);
+}
