@@ -27,10 +27,11 @@ struct Sizes {
     const uint64_t tiles = columns <= 64 ? 4 : columns <= 128 ? 2 : 1;
     const bool sharing = maxTokens > 16 && columns <= 128;
     const uint64_t windows = (maxTokens + kWindowItems - 1) / kWindowItems;
-    const uint64_t split = tiles * (2048 + 128);
-    const uint64_t work = kWindowItems * 32 + 48 + 8 * (windows + 1) + 8 * windows + 8;
-    sharedBytes =
-        std::max(2 * tiles * tile, sharing ? 4 * tile : 0) + split + (work + 15) / 16 * 16;
+    const uint64_t query = columns / 16 * 512, split = query + tiles * (2048 + 128);
+    const uint64_t work =
+        kWindowItems * 32 + 48 + (8 * (windows + 1) + 8 * windows + 7) / 8 * 8 + 64 + 8;
+    const uint64_t shared = sharing ? 4 * tile + 4 * query + kThreads * 32 : 0;
+    sharedBytes = std::max(2 * tiles * tile + split, shared) + (work + 15) / 16 * 16;
     const uint64_t rowBytes = (columns + 4) * 4;
     partialRows =
         std::min(maxTokens * uint64_t(op.heads) * kSegmentsPerToken, kPartialBytes / rowBytes);

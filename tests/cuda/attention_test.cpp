@@ -63,7 +63,7 @@ KernelProgram programOf(const Heads &heads) {
   return program;
 }
 
-/// All kernels of this file in two translation units of one object.
+/// All kernels of this file in one object.
 class Kernels {
 public:
   static const Kernels &all() {
@@ -75,17 +75,15 @@ public:
 
 private:
   Kernels() {
-    std::vector<cuda::KernelSource> units(2);
-    for (size_t i = 0; i < kKernels.size(); ++i) {
-      auto made = cuda::emitAttention(programOf(kKernels[i]), kKernels[i].name(),
-                                      {kKernels[i].maxTokens}, cuda::Profile::Invariant);
+    std::vector<cuda::KernelSource> sources;
+    for (const Heads &heads : kKernels) {
+      auto made = cuda::emitAttention(programOf(heads), heads.name(), {heads.maxTokens},
+                                      cuda::Profile::Invariant);
       REQUIRE(made.isOk());
-      cuda::KernelSource &unit = units[i % 2];
-      unit.name = made->name;
-      unit.text += made->text;
-      shapes_[kKernels[i]] = made->shape;
+      shapes_[heads] = made->shape;
+      sources.push_back(std::move(*made));
     }
-    auto built = HostImage::build(units);
+    auto built = HostImage::build(sources);
     if (!built.isOk())
       FAIL(built.status().message());
     image_ = std::move(*built);
@@ -262,7 +260,23 @@ void check(const Heads &heads, const Step &step, bool allOrders = true) {
 
 } // namespace
 
+const Heads kFew = {8, 2, 64, 16, 8}, kMany = {8, 2, 64, 16, 200};
+
 TEST_CASE("decode over several segments has the bits of the reference") {
-  check({8, 2, 64, 16, 8}, {{1, 2, 17, 64, 65, 257, 300, 700}, {1, 1, 1, 1, 1, 1, 1, 1}});
-  check({8, 2, 64, 16, 200}, {{1, 2, 17, 64, 65, 257, 300, 700}, {1, 1, 1, 1, 1, 1, 1, 1}});
+  const Step step = {{1, 2, 17, 64, 65, 257, 300, 700}, {1, 1, 1, 1, 1, 1, 1, 1}};
+  check(kFew, step);
+  check(kMany, step);
+}
+TEST_CASE("a chunk, a long one and single tokens share a step") {
+  check(kMany, {{90, 40, 300, 7, 600}, {1, 21, 37, 7, 1}});
+  check({4, 4, 32, 32, 40}, {{40, 300}, {9, 30}});
+}
+TEST_CASE("head widths and groups of any size") {
+  check({8, 4, 8, 16, 16}, {{5, 33, 270}, {3, 3, 3}});
+  check({3, 1, 24, 16, 40}, {{70, 20}, {5, 20}});
+  check({6, 2, 80, 48, 16}, {{130, 280}, {2, 1}});
+  check({5, 1, 128, 16, 24}, {{66, 258}, {2, 17}});
+  check({16, 1, 128, 16, 16}, {{70, 300}, {8, 1}});
+  check({2, 1, 256, 16, 20}, {{40, 260}, {1, 9}});
+  check({20, 1, 16, 16, 24}, {{66, 270}, {1, 9}});
 }

@@ -14,14 +14,14 @@
 
 namespace ingot::gpu {
 
-/// Shared memory of a block.
+/// Shared memory of a block: tiles and what else a unit needs, then the list of work.
 template <class S>
 struct AttentionMemory {
   static constexpr u32 kSplitTiles = 2 * S::kTiles * S::kTileBytes;
-  static constexpr u32 kSharedTiles = S::kSharing ? 2 * SharedUnit<S>::kStageBytes : 0;
-  static constexpr u32 kTiles = kSplitTiles > kSharedTiles ? kSplitTiles : kSharedTiles;
-  static constexpr u32 kSplit = (sizeof(SplitShared<S>) + 15) / 16 * 16;
-  static constexpr u32 kBytes = kTiles + kSplit + (sizeof(WorkShared<S>) + 15) / 16 * 16;
+  static constexpr u32 kSplit = kSplitTiles + (sizeof(SplitShared<S>) + 15) / 16 * 16;
+  static constexpr u32 kShared = S::kSharing ? SharedUnit<S>::kBytes : 0;
+  static constexpr u32 kUnit = kSplit > kShared ? kSplit : kShared;
+  static constexpr u32 kBytes = kUnit + (sizeof(WorkShared<S>) + 15) / 16 * 16;
 };
 
 /// The last block to leave resets the counters of the launch.
@@ -43,7 +43,7 @@ inline void attendUnit(const AttentionArgs &args, const AttentionWork &work, u8 
       SharedUnit<S>(args, work, memory).run();
       return;
     }
-  auto &shared = *reinterpret_cast<SplitShared<S> *>(memory + AttentionMemory<S>::kTiles);
+  auto &shared = *reinterpret_cast<SplitShared<S> *>(memory + AttentionMemory<S>::kSplitTiles);
   SplitUnit<S>(args, work, shared, memory).run();
 }
 
@@ -51,9 +51,8 @@ template <class S>
 inline void attention(const AttentionArgs &args) {
   allowNext();
   u8 *memory = dynamicShared();
-  auto &shared = *reinterpret_cast<WorkShared<S> *>(memory + AttentionMemory<S>::kTiles +
-                                                    AttentionMemory<S>::kSplit);
-  WorkList<S> list(*args.batch, shared); // tables of the host, not of an earlier launch
+  auto &shared = *reinterpret_cast<WorkShared<S> *>(memory + AttentionMemory<S>::kUnit);
+  WorkList<S> list(args, shared); // tables of the host, not of an earlier launch
   waitForPrior();
   const AttentionScratch<S> scratch{args.scratch};
   const u32 units = list.units();
@@ -62,7 +61,7 @@ inline void attention(const AttentionArgs &args) {
   while (unit < units) {
     if (counted && threadIndex() == 0)
       shared.nextUnit = gridSize() + atomicAdd(scratch.next(), 1);
-    const AttentionWork work = list.unit(unit);
+    const AttentionWork &work = list.unit(unit);
     attendUnit<S>(args, work, memory);
     if (!counted)
       return;

@@ -14,6 +14,7 @@ namespace ingot::gpu {
 
 template <class S>
 struct SplitShared {
+  QueryOperands<S> query;
   u32 weights[S::kTiles][4][32][4]; ///< operands A of a tile: [k16 step][lane]
   float maximum[S::kTiles][16], sum[S::kTiles][16];
 };
@@ -23,7 +24,7 @@ class SplitUnit {
 public:
   SplitUnit(const AttentionArgs &args, const AttentionWork &work, SplitShared<S> &shared, u8 *tiles)
       : args_(args), work_(work), shared_(shared), keys_(tiles),
-        values_(tiles + S::kTiles * S::kTileBytes), cache_(cacheOf<S>(args, work)) {
+        values_(tiles + S::kTiles * S::kTileBytes) {
     const u32 first = work.segment * kSegmentPositions;
     const u32 last = work.split ? first + kSegmentPositions : work.end;
     begin_ = work.begin > first ? work.begin : first;
@@ -31,14 +32,14 @@ public:
   }
 
   void run() {
-    rows_ = laneRows<S>(args_, work_, work_.rowBase);
+    const LaneRows rows = laneRows<S>(work_, work_.rowBase, lane_);
+    ranges_ = laneRanges(args_, rows);
     const u32 firstRound = begin_ / kRoundPositions, rounds = (end_ - 1) / kRoundPositions + 1;
     copy(keys_, false, firstRound);
     copy(values_, true, firstRound);
-    u32 q[S::kSteps][4];
-    loadQuery<S>(q, args_, rows_);
+    loadQuery<S>(shared_.query, args_, rows, warpId(), kAttentionWarps, lane_); // until barrier A
     for (u32 round = firstRound; round < rounds; ++round) {
-      step(q, round, round + 1 < rounds);
+      step(round, round + 1 < rounds);
       const bool segmentDone = (round + 1) * kRoundPositions % kSegmentPositions == 0;
       if (work_.split || !(segmentDone || round + 1 == rounds))
         continue;
@@ -54,7 +55,6 @@ private:
   static constexpr u32 kRoundPositions = S::kTiles * kTilePositions;
   /// Chunks of 16 columns of a warp.
   static constexpr u32 kOwn = (S::kSteps + kAttentionWarps - 1) / kAttentionWarps;
-  static constexpr u32 kSlots = S::kTiles == 4 ? 1 : 4 / S::kTiles;
   using Scratch = AttentionScratch<S>;
 
   u32 chunk(u32 i) const { return i * kAttentionWarps + warpId(); }
@@ -64,12 +64,12 @@ private:
     for (u32 i = 0; i < S::kTiles; ++i) {
       const u32 first = round * kRoundPositions + i * kTilePositions;
       if (isLive(first))
-        copyTile<S>(tiles + i * S::kTileBytes, cache_, values, first, begin_, end_);
+        copyTile<S>(tiles + i * S::kTileBytes, work_.cache, values, first, begin_, end_, lane_);
     }
     copyCommit();
   }
 
-  void step(const u32 (&q)[S::kSteps][4], u32 round, bool more) {
+  void step(u32 round, bool more) {
     const u32 first = round * kRoundPositions, own = first + warpId() * kTilePositions;
     const bool scores = warpId() < S::kTiles && isLive(own);
     float s[8][4];
@@ -77,8 +77,8 @@ private:
     copyWait<1>();
     syncThreads(); // A
     if (scores) {
-      tileScores<S>(s, q, keys_ + warpId() * S::kTileBytes);
-      visible = visibleBits(rows_, own);
+      tileScores<S>(s, shared_.query, keys_ + warpId() * S::kTileBytes, lane_);
+      visible = visibleBits(ranges_, own, lane_);
       float maximum[2] = {numerics::kScoreStart, numerics::kScoreStart};
       tileMaximum(s, args_.scale, visible, maximum);
       publish(shared_.maximum[warpId()], maximum);
@@ -104,10 +104,10 @@ private:
 
   /// One number per row, from the first lane of its quad.
   void publish(float (&to)[16], const float (&value)[2]) {
-    if (laneId() % 4 != 0)
+    if (lane_ % 4 != 0)
       return;
-    to[laneId() / 4] = value[0];
-    to[laneId() / 4 + 8] = value[1];
+    to[lane_ / 4] = value[0];
+    to[lane_ / 4 + 8] = value[1];
   }
 
   /// The maximum after tile i of the round is that of all tiles up to it.
@@ -116,20 +116,20 @@ private:
     for (u32 i = 0; i <= warpId(); ++i)
       if (isLive(first + i * kTilePositions))
         for (u32 h = 0; h < 2; ++h)
-          maximum[h] = larger(maximum[h], shared_.maximum[i][laneId() / 4 + 8 * h]);
+          maximum[h] = larger(maximum[h], shared_.maximum[i][lane_ / 4 + 8 * h]);
     u32 p[4][4];
     float sum[2];
     tileWeights(s, maximum, visible, p, sum);
     publish(shared_.sum[warpId()], sum);
     for (u32 k = 0; k < 4; ++k)
-      store128(shared_.weights[warpId()][k][laneId()], uint4{p[k][0], p[k][1], p[k][2], p[k][3]});
+      store128(shared_.weights[warpId()][k][lane_], uint4{p[k][0], p[k][1], p[k][2], p[k][3]});
   }
 
   /// Every warp keeps the states of all rows; the values of its columns.
   void addTile(u32 tile) {
     float alpha[2];
     for (u32 h = 0; h < 2; ++h) {
-      const u32 row = laneId() / 4 + 8 * h;
+      const u32 row = lane_ / 4 + 8 * h;
       const float next = larger(state_.maximum[h], shared_.maximum[tile][row]);
       alpha[h] = numerics::exp(state_.maximum[h] - next);
       state_.sum[h] = std::fmaf(state_.sum[h], alpha[h], shared_.sum[tile][row]);
@@ -137,7 +137,7 @@ private:
     }
     u32 p[4][4];
     for (u32 k = 0; k < 4; ++k) {
-      const uint4 words = load128(shared_.weights[tile][k][laneId()]);
+      const uint4 words = load128(shared_.weights[tile][k][lane_]);
       p[k][0] = words.x, p[k][1] = words.y, p[k][2] = words.z, p[k][3] = words.w;
     }
     INGOT_UNROLL
@@ -145,7 +145,7 @@ private:
       if (chunk(i) < S::kSteps) {
         scaleRows(acc_[i][0], alpha);
         scaleRows(acc_[i][1], alpha);
-        addValues<S>(acc_[i], p, values_ + tile * S::kTileBytes, chunk(i));
+        addValues<S>(acc_[i], p, values_ + tile * S::kTileBytes, chunk(i), lane_);
       }
   }
 
@@ -163,14 +163,15 @@ private:
   }
 
   void store() {
+    const LaneRows rows = laneRows<S>(work_, work_.rowBase, lane_);
     const float inverse[2] = {1.0f / total_.sum[0], 1.0f / total_.sum[1]};
     INGOT_UNROLL
     for (u32 i = 0; i < kOwn; ++i)
       if (chunk(i) < S::kSteps)
-        storeColumns<S>(args_, rows_, chunk(i), totals_[i], inverse);
+        storeColumns<S>(args_, rows, chunk(i), totals_[i], inverse, lane_);
     for (u32 h = 0; h < 2; ++h)
-      if (warpId() == 0 && rows_.real[h])
-        clearPadding<S>(args_, rows_.token[h], rows_.head[h], laneId() % 4, 4);
+      if (warpId() == 0 && rows.real[h])
+        clearPadding<S>(args_, rows.token[h], rows.head[h], lane_ % 4, 4);
   }
 
   // ---- split: states to scratch, the last unit folds ----
@@ -208,16 +209,17 @@ private:
     const u32 segment = work_.segment - work_.begin / kSegmentPositions;
     INGOT_UNROLL
     for (u32 h = 0; h < 2; ++h) {
-      if (!rows_.real[h])
+      const u32 row = work_.rowBase + lane_ / 4 + 8 * h;
+      if (row >= rowCount())
         continue;
-      float *to = scratch.partial(partialRow(segment, work_.rowBase + laneId() / 4 + 8 * h));
-      if (warpId() == 0 && laneId() % 4 == 0)
+      float *to = scratch.partial(partialRow(segment, row));
+      if (warpId() == 0 && lane_ % 4 == 0)
         store128(to,
                  uint4{numerics::bitsOf(state_.maximum[h]), numerics::bitsOf(state_.sum[h]), 0, 0});
       INGOT_UNROLL
       for (u32 i = 0; i < 2 * kOwn; ++i)
         if (chunk(i / 2) < S::kSteps)
-          store64(to + 4 + 16 * chunk(i / 2) + 8 * (i % 2) + laneId() % 4 * 2,
+          store64(to + 4 + 16 * chunk(i / 2) + 8 * (i % 2) + lane_ % 4 * 2,
                   uint2{numerics::bitsOf(acc_[i / 2][i % 2][2 * h]),
                         numerics::bitsOf(acc_[i / 2][i % 2][2 * h + 1])});
     }
@@ -270,9 +272,9 @@ private:
   const AttentionWork &work_;
   SplitShared<S> &shared_;
   u8 *keys_, *values_;
-  const AttentionCache cache_;
   u32 begin_, end_; ///< positions of the unit
-  LaneRows rows_;
+  const u32 lane_ = unitLane();
+  LaneRanges ranges_;
   RowStates state_, total_;
   float acc_[kOwn][2][4] = {}, totals_[kOwn][2][4] = {};
 };

@@ -62,109 +62,122 @@ struct AttentionArgs {
   float scale;
 };
 
-/// What a unit of work attends: rows of tokens of one sequence, over part of what they see.
-struct AttentionWork {
-  u32 first, tokens; ///< of the batch
-  u32 kvHead;
-  u32 rowBase;    ///< first of the unit's rows
-  u32 begin, end; ///< positions that any of the tokens sees
-  u32 segment;    ///< split: the unit's own segment
-  u32 segments;   ///< from that of `begin` to that of `end`
-  bool shared;    ///< 64 rows share tiles; else 16 rows
-  bool split;     ///< the unit is one of several segments
-  u32 partial;    ///< split: first partial row of (segment 0, KV head 0)
-};
-
 /// The cache of one sequence and KV head.
 struct AttentionCache {
   const u8 *head; ///< of block 0
   const u32 *blocks;
   u64 blockBytes;
 };
-template <class S>
-inline AttentionCache cacheOf(const AttentionArgs &args, const AttentionWork &work) {
-  const u32 sequence = args.batch->tokenSequence[work.first];
-  return {args.view->pool + work.kvHead * S::kLayout.headBytes(),
-          args.view->table + static_cast<u64>(sequence) * args.view->tablePitch,
-          args.view->blockBytes};
-}
+
+/// What a unit of work attends: rows of tokens of one sequence, over part of what they see. Lies in
+/// shared memory: registers are dear.
+struct AttentionWork {
+  AttentionCache cache;
+  u32 first, tokens; ///< of the batch
+  u32 kvHead;
+  u32 rowBase;    ///< first of the unit's rows
+  u32 begin, end; ///< positions that any of the tokens sees
+  u32 segment;    ///< split: the unit's own segment
+  u32 segments;   ///< from that of `begin` to that of `end`
+  u32 partial;    ///< split: first partial row of (segment 0, KV head 0)
+  bool shared;    ///< 64 rows share tiles; else 16 rows
+  bool split;     ///< the unit is one of several segments
+};
+
+/// This lane's number, as something that only this unit knows: addresses made from laneId() would
+/// be kept in registers across units of both kinds.
+inline u32 unitLane() { return shuffle(laneId(), laneId()); }
 
 /// Starts copies of the tile at position `first`: zeros outside [begin, end), which is never read.
 /// Warp w copies rows 16w..; all four take part.
 template <class S>
 inline void copyTile(u8 *tile, const AttentionCache &cache, bool values, u32 first, u32 begin,
-                     u32 end) {
+                     u32 end, u32 lane) {
   const u32 base = first + warpId() * 16;
   const u8 *from = cache.head;
   if (base < end && base + 16 > begin)
     from += cache.blocks[base / S::kBlockTokens] * cache.blockBytes +
             base % S::kBlockTokens * S::kLayout.rowBytes() + (values ? S::kLayout.valuesAt() : 0);
-  INGOT_UNROLL
+#pragma unroll 1 // addresses of many rows would cost registers
   for (u32 i = 0; i < 16 * S::kChunks / 32; ++i) {
-    const u32 row = (i * 32 + laneId()) / S::kChunks, chunk = (i * 32 + laneId()) % S::kChunks;
+    const u32 row = (i * 32 + lane) / S::kChunks, chunk = (i * 32 + lane) % S::kChunks;
     const bool valid = base + row >= begin && base + row < end;
     copyAsync16OrZero(S::place(tile, warpId() * 16 + row, chunk),
                       valid ? from + row * S::kLayout.rowBytes() + chunk * 16 : cache.head, valid);
   }
 }
 
+/// What the two rows of a lane see.
+struct LaneRanges {
+  u32 begin[2], end[2];
+};
 /// The two rows of a lane. Rows behind the last are computed like it, from a query of zeros.
 struct LaneRows {
-  u32 token[2], head[2], begin[2], end[2];
+  u32 token[2], head[2];
   bool real[2];
 };
 template <class S>
-inline LaneRows laneRows(const AttentionArgs &args, const AttentionWork &work, u32 rowBase) {
+inline LaneRows laneRows(const AttentionWork &work, u32 rowBase, u32 lane) {
   LaneRows rows;
   INGOT_UNROLL
   for (u32 h = 0; h < 2; ++h) {
-    const u32 row = rowBase + laneId() / 4 + 8 * h, count = work.tokens * S::kGroup;
+    const u32 row = rowBase + lane / 4 + 8 * h, count = work.tokens * S::kGroup;
     const u32 known = row < count ? row : count - 1;
     rows.real[h] = row < count;
     rows.token[h] = work.first + known / S::kGroup;
     rows.head[h] = work.kvHead * S::kGroup + known % S::kGroup;
-    rows.begin[h] = args.batch->visibleBegin[rows.token[h]];
-    rows.end[h] = args.batch->visibleEnd[rows.token[h]];
   }
   return rows;
 }
+inline LaneRanges laneRanges(const AttentionArgs &args, const LaneRows &rows) {
+  return {{args.batch->visibleBegin[rows.token[0]], args.batch->visibleBegin[rows.token[1]]},
+          {args.batch->visibleEnd[rows.token[0]], args.batch->visibleEnd[rows.token[1]]}};
+}
 
-/// Operand A of the scores.
+/// Operands A of the scores of a tile's rows, in shared memory: [k16 step][lane].
 template <class S>
-inline void loadQuery(u32 (&q)[S::kSteps][4], const AttentionArgs &args, const LaneRows &rows) {
+using QueryOperands = u32[S::kSteps][32][4];
+
+/// Writes those of steps `begin`, begin + stride ... of this warp's lanes.
+template <class S>
+inline void loadQuery(QueryOperands<S> &q, const AttentionArgs &args, const LaneRows &rows,
+                      u32 begin, u32 stride, u32 lane) {
   constexpr u64 kRowBytes = abi::bf16RowBytes(S::kHeads * S::kHeadDim);
-  INGOT_UNROLL
-  for (u32 h = 0; h < 2; ++h) {
-    const u8 *from = args.queries + rows.token[h] * kRowBytes + rows.head[h] * (S::kHeadDim * 2);
+#pragma unroll 1
+  for (u32 k = begin; k < S::kSteps; k += stride) {
+    u32 a[4];
     INGOT_UNROLL
-    for (u32 i = 0; i < 2 * S::kSteps; ++i) {
-      const u32 d = 8 * i + laneId() % 4 * 2;
-      q[i / 2][i % 2 * 2 + h] = rows.real[h] && d < S::kHeadDim ? load32(from + d * 2) : 0u;
+    for (u32 i = 0; i < 4; ++i) {
+      const u32 h = i % 2, d = 16 * k + i / 2 * 8 + lane % 4 * 2;
+      const u8 *from = args.queries + rows.token[h] * kRowBytes + rows.head[h] * (S::kHeadDim * 2);
+      a[i] = rows.real[h] && d < S::kHeadDim ? load32(from + d * 2) : 0u;
     }
+    store128(q[k][lane], uint4{a[0], a[1], a[2], a[3]});
   }
 }
 
 /// s[n][e]: position 8n + 2t + e % 2 of row g + 8 (e / 2), without the scale.
 template <class S>
-inline void tileScores(float (&s)[8][4], const u32 (&q)[S::kSteps][4], const u8 *keys) {
-  const u32 lane = laneId();
+inline void tileScores(float (&s)[8][4], const QueryOperands<S> &q, const u8 *keys, u32 lane) {
   INGOT_UNROLL
   for (u32 n = 0; n < 8; ++n)
     s[n][0] = s[n][1] = s[n][2] = s[n][3] = 0.0f;
   INGOT_UNROLL
   for (u32 k = 0; k < S::kSteps; ++k) {
+    const uint4 words = load128(q[k][lane]);
+    const u32 a[4] = {words.x, words.y, words.z, words.w};
     INGOT_UNROLL
     for (u32 n = 0; n < 4; ++n) {
       u32 b[4];
       ldmatrix4(b, S::place(keys, n * 16 + lane % 8 + lane / 16 * 8, 2 * k + lane / 8 % 2));
-      mmaBf16(s[2 * n], q[k], b[0], b[1]);
-      mmaBf16(s[2 * n + 1], q[k], b[2], b[3]);
+      mmaBf16(s[2 * n], a, b[0], b[1]);
+      mmaBf16(s[2 * n + 1], a, b[2], b[3]);
     }
   }
 }
 
 /// Bit 4n + e: the row of s[n][e] sees its position.
-inline u32 visibleBits(const LaneRows &rows, u32 first) {
+inline u32 visibleBits(const LaneRanges &rows, u32 first, u32 lane) {
   const bool whole = rows.begin[0] <= first && rows.begin[1] <= first &&
                      rows.end[0] >= first + kTilePositions && rows.end[1] >= first + kTilePositions;
   if (whole)
@@ -172,7 +185,7 @@ inline u32 visibleBits(const LaneRows &rows, u32 first) {
   u32 bits = 0;
   INGOT_UNROLL
   for (u32 i = 0; i < 32; ++i) {
-    const u32 position = first + i / 4 * 8 + laneId() % 4 * 2 + i % 2, h = i / 2 % 2;
+    const u32 position = first + i / 4 * 8 + lane % 4 * 2 + i % 2, h = i / 2 % 2;
     bits |= static_cast<u32>(position >= rows.begin[h] && position < rows.end[h]) << i;
   }
   return bits;
@@ -228,11 +241,11 @@ inline void scaleRows(float (&acc)[4], const float (&alpha)[2]) {
 
 /// Columns 16 c.. of the tile's values into the accumulators of those columns.
 template <class S>
-inline void addValues(float (&acc)[2][4], const u32 (&p)[4][4], const u8 *values, u32 c) {
+inline void addValues(float (&acc)[2][4], const u32 (&p)[4][4], const u8 *values, u32 c, u32 lane) {
   INGOT_UNROLL
   for (u32 k = 0; k < 4; ++k) {
     u32 b[4];
-    ldmatrix4Transposed(b, S::place(values, k * 16 + laneId() % 16, 2 * c + laneId() / 16));
+    ldmatrix4Transposed(b, S::place(values, k * 16 + lane % 16, 2 * c + lane / 16));
     mmaBf16(acc[0], p[k], b[0], b[1]);
     mmaBf16(acc[1], p[k], b[2], b[3]);
   }
@@ -292,10 +305,10 @@ inline void clearPadding(const AttentionArgs &args, u32 token, u32 head, u32 lan
 /// Writes total / sum + 0 of the 16 columns from 16 c on.
 template <class S>
 inline void storeColumns(const AttentionArgs &args, const LaneRows &rows, u32 c,
-                         const float (&total)[2][4], const float (&inverse)[2]) {
+                         const float (&total)[2][4], const float (&inverse)[2], u32 lane) {
   INGOT_UNROLL
   for (u32 i = 0; i < 4; ++i) {
-    const u32 n = i / 2, h = i % 2, d = 16 * c + 8 * n + laneId() % 4 * 2;
+    const u32 n = i / 2, h = i % 2, d = 16 * c + 8 * n + lane % 4 * 2;
     if (!rows.real[h] || d >= S::kHeadDim)
       continue;
     const float a = total[n][2 * h] * inverse[h] + 0.0f;

@@ -54,14 +54,16 @@ struct WorkShared {
   u32 warpSums[kAttentionWarps][3];
   u32 windowUnits[kWindows + 1], windowRows[kWindows + 1]; ///< sums before each window
   u32 windowSplit[kWindows], windowWhole[kWindows];
+  AttentionWork work; ///< of the unit at hand
   u32 nextUnit, isLast;
 };
 
 template <class S>
 class WorkList {
 public:
-  WorkList(const abi::BatchView &batch, WorkShared<S> &shared) : batch_(batch), shared_(shared) {
-    windows_ = (batch.attentionItems + kWindowItems - 1) / kWindowItems;
+  WorkList(const AttentionArgs &args, WorkShared<S> &shared)
+      : batch_(*args.batch), view_(*args.view), shared_(shared) {
+    windows_ = (batch_.attentionItems + kWindowItems - 1) / kWindowItems;
     u32 rows = 0;
     for (u32 w = 0; w < windows_; ++w) {
       loadWindow(w);
@@ -88,7 +90,7 @@ public:
   u32 units() const { return shared_.windowUnits[windows_]; }
 
   /// All threads of the block, with ascending units.
-  AttentionWork unit(u32 index) {
+  const AttentionWork &unit(u32 index) {
     u32 window = loaded_;
     while (index >= shared_.windowUnits[window + 1])
       ++window;
@@ -104,7 +106,10 @@ public:
         low = middle + 1;
     }
     const u32 before = low == 0 ? 0 : unitsEnd(low - 1);
-    return workOf(low, inWindow - before, window);
+    if (threadIndex() == 0)
+      shared_.work = workOf(low, inWindow - before, window);
+    syncThreads();
+    return shared_.work;
   }
 
 private:
@@ -128,6 +133,9 @@ private:
     work.segment = cost.begin / kSegmentPositions + (work.split ? index / tiles / S::kKvHeads : 0);
     const u32 rows = item == 0 ? 0 : shared_.items[item - 1].partialRows;
     work.partial = shared_.windowRows[window] + rows;
+    const u32 sequence = batch_.tokenSequence[cost.first];
+    work.cache = {view_.pool + work.kvHead * S::kLayout.headBytes(),
+                  view_.table + static_cast<u64>(sequence) * view_.tablePitch, view_.blockBytes};
     return work;
   }
 
@@ -222,6 +230,7 @@ private:
   }
 
   const abi::BatchView &batch_;
+  const abi::KvView &view_;
   WorkShared<S> &shared_;
   u32 windows_ = 0, loaded_ = 0;
   bool split_ = false;
