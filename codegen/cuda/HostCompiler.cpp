@@ -181,30 +181,40 @@ Status writeHeaders(const ScratchFolder &folder) {
   return Status::ok();
 }
 
-constexpr const char *kEngineFiles[] = {"Engine",       "Arithmetic", "Copies",
-                                        "Transactions", "Warpgroup",  "Object"};
+// Host execution itself: one unit for the engine, one for the arithmetic, which touches local
+// arrays only and is most of the time: never sanitized.
+constexpr const char *kEngineUnits[] = {"host-engine", "host-arithmetic"};
+constexpr std::string_view kEngineTexts[] = {"#include \"codegen/cuda/host/Engine.cpp\"\n"
+                                             "#include \"codegen/cuda/host/Copies.cpp\"\n"
+                                             "#include \"codegen/cuda/host/Transactions.cpp\"\n"
+                                             "#include \"codegen/cuda/host/Warpgroup.cpp\"\n"
+                                             "#include \"codegen/cuda/host/Object.cpp\"\n",
+                                             "#include \"codegen/cuda/host/Arithmetic.cpp\"\n"};
 
-std::string engineName(const char *file) { return std::string("host-") + file; }
+Status compileEngine(const ScratchFolder &folder, const HostCompileOptions &options) {
+  std::vector<Job> jobs;
+  for (size_t i = 0; i < std::size(kEngineUnits); ++i) {
+    const std::string unit = kEngineUnits[i];
+    INGOT_TRY(folder.write(unit + ".cpp", kEngineTexts[i]));
+    jobs.push_back(compileJob(unit + ".cpp", unit, options.sanitize && i == 0));
+  }
+  return runJobs(folder, jobs, options.processes);
+}
 
-/// The objects of host execution itself, compiled once per process and kind.
-Status engineObjects(const ScratchFolder &folder, const HostCompileOptions &options) {
+/// Puts the objects of the engine into the folder; they are compiled once per process and kind.
+Status placeEngine(const ScratchFolder &folder, const HostCompileOptions &options) {
   static std::mutex mutex;
   static std::map<std::string, std::vector<std::string>> known;
   const std::lock_guard lock(mutex);
   std::vector<std::string> &objects = known[compilerName() + (options.sanitize ? " sanitize" : "")];
   if (objects.empty()) {
-    std::vector<Job> jobs;
-    // The arithmetic touches local arrays only, and is most of the time: never sanitized.
-    for (const std::string file : kEngineFiles)
-      jobs.push_back(compileJob("codegen/cuda/host/" + file + ".cpp", engineName(file.c_str()),
-                                options.sanitize && file != "Arithmetic"));
-    INGOT_TRY(runJobs(folder, jobs, options.processes));
-    for (const char *file : kEngineFiles)
-      objects.push_back(folder.read(engineName(file) + ".o"));
+    INGOT_TRY(compileEngine(folder, options));
+    for (const char *unit : kEngineUnits)
+      objects.push_back(folder.read(std::string(unit) + ".o"));
     return Status::ok();
   }
   for (size_t i = 0; i < objects.size(); ++i)
-    INGOT_TRY(folder.write(engineName(kEngineFiles[i]) + ".o", objects[i]));
+    INGOT_TRY(folder.write(std::string(kEngineUnits[i]) + ".o", objects[i]));
   return Status::ok();
 }
 
@@ -217,8 +227,8 @@ Status link(const ScratchFolder &folder, const std::vector<Job> &units, bool san
     job.arguments.push_back("-s");
   for (const Job &unit : units)
     job.arguments.push_back(unit.name + ".o");
-  for (const char *file : kEngineFiles)
-    job.arguments.push_back(engineName(file) + ".o");
+  for (const char *unit : kEngineUnits)
+    job.arguments.push_back(std::string(unit) + ".o");
   return runJobs(folder, {&job, 1}, 1);
 }
 
@@ -228,7 +238,7 @@ Result<std::vector<uint8_t>> compileForHost(std::span<const KernelSource> source
                                             const HostCompileOptions &options) {
   INGOT_ASSIGN(const ScratchFolder folder, ScratchFolder::create());
   INGOT_TRY(writeHeaders(folder));
-  INGOT_TRY(engineObjects(folder, options));
+  INGOT_TRY(placeEngine(folder, options));
   std::vector<Job> units;
   for (const KernelSource &source : sources) {
     INGOT_TRY(folder.write(source.name + ".cpp", source.text));
