@@ -44,7 +44,9 @@ struct CompiledKernels {
   /// Per request: cpu, per worker, the most any level needs; cuda, of the launch.
   std::vector<uint64_t> scratchBytes;
   std::vector<cuda::LaunchShape> shapes; ///< cuda: per request
-  std::vector<KernelReport> reports;     ///< cuda: images outside, requests inside
+  /// cuda: per request, the first one that compiles to the same code; the images have only those.
+  std::vector<uint32_t> sharedWith;
+  std::vector<KernelReport> reports; ///< cuda: images outside, kernels inside
 };
 
 /// Compiles every request for every level named (empty = all of target "cpu"). The bytes do not

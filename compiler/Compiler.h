@@ -37,6 +37,8 @@ struct CompileOptions {
   std::vector<std::string> levels;        ///< its ISA levels; empty = all
   bool cuda = false;                      ///< target cuda
   std::vector<std::string> architectures; ///< its architectures; empty = the usual ones
+  /// cuda: most tokens of each launch graph, ascending; steps beyond the last have one of their own.
+  std::vector<int64_t> tokenBuckets = {1, 4, 16, 64, 256};
   bool reportKernels = false;             ///< a line per GPU kernel in the report
   bool kernelCache = true;                ///< cuda: keep compiled kernels for the next run
   uint32_t blockTokens = 16;              ///< KV positions per block

@@ -99,7 +99,7 @@ void buildPlanning(OpPassManager &manager, const CompileOptions &options, CodeTa
   BucketVariantsPassOptions buckets;
   buckets.maxTokens = options.maxTokens;
   if (target == CodeTarget::Cuda) { // tiles by the number of tokens, a graph per bucket
-    buckets.bounds = {1, 4, 16, 64, 256};
+    buckets.bounds.assign(options.tokenBuckets.begin(), options.tokenBuckets.end());
     buckets.splitKernels = true;
   }
   manager.addPass(createBucketVariantsPass(buckets));

@@ -81,7 +81,7 @@ void printMemory(const artifact::TargetProgram &program, bool several, std::ostr
   const std::pair<const char *, uint64_t> rows[] = {
       {"weights", memory.weightsBytes},
       {"activations", memory.arenaBytes},
-      {"scratch per worker", memory.scratchBytesPerWorker},
+      {program.target == "cpu" ? "scratch per worker" : "scratch", memory.scratchBytesPerWorker},
       {"logits", memory.logitsBytes},
       {"host tables", memory.hostTableBytes},
       {"KV per token", kvBytesPerToken(program)}};

@@ -121,7 +121,16 @@ Status TargetBuild::generateCode(unsigned threads) {
   } else {
     INGOT_ASSIGN(compiled, compileCpuKernels(requests, options_.levels, threads, progress));
   }
-  for (size_t i = 0; i < requests.size(); ++i) {
+  setKernels(compiled);
+  for (CompiledImage &image : compiled.images)
+    images_.push_back(
+        {name(), std::move(image.level), std::move(image.features), std::move(image.bytes)});
+  kernelReports_ = std::move(compiled.reports);
+  return Status::ok();
+}
+
+void TargetBuild::setKernels(const CompiledKernels &compiled) {
+  for (size_t i = 0; i < program_.kernels.size(); ++i) {
     artifact::Kernel &kernel = program_.kernels[i];
     kernel.scratchBytes = compiled.scratchBytes[i];
     program_.memory.scratchBytesPerWorker =
@@ -135,11 +144,27 @@ Status TargetBuild::generateCode(unsigned threads) {
     kernel.blocksPerItem = shape.blocksPerItem;
     kernel.tokensPerBlock = shape.tokensPerBlock;
   }
-  for (CompiledImage &image : compiled.images)
-    images_.push_back(
-        {name(), std::move(image.level), std::move(image.features), std::move(image.bytes)});
-  kernelReports_ = std::move(compiled.reports);
-  return Status::ok();
+  if (!compiled.sharedWith.empty())
+    dropShared(compiled.sharedWith);
+}
+
+/// Leaves the kernels that others stand in for out of the table.
+void TargetBuild::dropShared(const std::vector<uint32_t> &sharedWith) {
+  std::vector<uint32_t> place(sharedWith.size());
+  std::vector<artifact::Kernel> kept;
+  for (uint32_t i = 0; i < sharedWith.size(); ++i) {
+    if (sharedWith[i] == i) {
+      place[i] = static_cast<uint32_t>(kept.size());
+      kept.push_back(std::move(program_.kernels[i]));
+    } else {
+      place[i] = place[sharedWith[i]];
+    }
+  }
+  program_.kernels = std::move(kept);
+  for (std::vector<artifact::Schedule> *list : {&program_.plan.schedules, &plan_.probes})
+    for (artifact::Schedule &schedule : *list)
+      for (artifact::Launch &launch : schedule.launches)
+        launch.kernel = place[launch.kernel];
 }
 
 Status TargetBuild::answer(unsigned threads, std::vector<std::string> &warnings) {

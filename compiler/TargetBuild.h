@@ -45,6 +45,8 @@ private:
   Status dump(const std::string &stage);
   uint32_t launches(); ///< of a step of the first entry
   std::vector<KernelRequest> kernelRequests() const;
+  void setKernels(const CompiledKernels &compiled);
+  void dropShared(const std::vector<uint32_t> &sharedWith);
 
   CodeTarget target_;
   mlir::OwningOpRef<mlir::ModuleOp> module_;

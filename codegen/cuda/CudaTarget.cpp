@@ -3,6 +3,9 @@
 #include "codegen/ReadKernel.h"
 #include "codegen/cuda/CompileKernels.h"
 #include "codegen/cuda/EmitKernel.h"
+#include "runtime/base/Format.h"
+
+#include <map>
 
 namespace ingot {
 
@@ -24,6 +27,27 @@ KernelReport reportOf(const cuda::KernelCode &code, const std::string &level,
   return report;
 }
 
+/// The text of a source without its name, and how it is launched: equal for kernels that can stand
+/// in for each other.
+std::string meaningOf(const cuda::KernelSource &source) {
+  std::string text = source.text;
+  for (size_t at = 0; (at = text.find(source.name, at)) != std::string::npos;)
+    text.replace(at, source.name.size(), "kernel");
+  const cuda::LaunchShape &s = source.shape;
+  return text + format("\n%u %u %u %u %u %llu", s.threads, s.dynamicSharedBytes, s.itemsPerBlock,
+                       s.blocksPerItem, s.tokensPerBlock, ull(s.scratchBytes));
+}
+
+/// Per source the first with its meaning.
+std::vector<uint32_t> findShared(std::span<const cuda::KernelSource> sources) {
+  std::map<std::string, uint32_t> first;
+  std::vector<uint32_t> shared;
+  for (const cuda::KernelSource &source : sources)
+    shared.push_back(
+        first.try_emplace(meaningOf(source), static_cast<uint32_t>(shared.size())).first->second);
+  return shared;
+}
+
 } // namespace
 
 Result<CompiledKernels> compileCudaKernels(std::span<const KernelRequest> requests,
@@ -39,6 +63,12 @@ Result<CompiledKernels> compileCudaKernels(std::span<const KernelRequest> reques
     compiled.scratchBytes.push_back(source.shape.scratchBytes);
     sources.push_back(std::move(source));
   }
+  compiled.sharedWith = findShared(sources);
+  std::vector<cuda::KernelSource> distinct;
+  for (uint32_t i = 0; i < sources.size(); ++i)
+    if (compiled.sharedWith[i] == i)
+      distinct.push_back(std::move(sources[i]));
+
   const cuda::KernelCache cache = cuda::KernelCache::standard();
   cuda::CompileKernelsOptions compile;
   compile.architectures =
@@ -46,12 +76,12 @@ Result<CompiledKernels> compileCudaKernels(std::span<const KernelRequest> reques
   compile.threads = options.threads;
   compile.cache = options.cache ? &cache : nullptr;
   INGOT_ASSIGN(std::vector<cuda::CudaImage> images,
-               cuda::compileKernels(sources, compile, progress));
+               cuda::compileKernels(distinct, compile, progress));
   for (cuda::CudaImage &image : images) {
-    for (size_t i = 0; i < image.kernels.size(); ++i)
+    for (size_t i = 0; i < image.kernels.size(); ++i) // one, without a shape, for the host
       compiled.reports.push_back(reportOf(
           image.kernels[i], image.architecture,
-          image.kernels.size() == sources.size() ? compiled.shapes[i] : cuda::LaunchShape()));
+          image.kernels.size() == distinct.size() ? distinct[i].shape : cuda::LaunchShape()));
     compiled.images.push_back({image.architecture, {}, std::move(image.bundle)});
   }
   return compiled;

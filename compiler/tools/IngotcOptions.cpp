@@ -131,6 +131,12 @@ void addCompilerFlags(CLI::App &app, CompileOptions &options, RawFlags &raw, boo
   app.add_flag_callback(
       "--no-known-answers", [&options] { options.knownAnswers = false; },
       "Leave out the vectors that ingot verify --run compares");
+  app.add_option("--token-buckets", options.tokenBuckets,
+                 "Target cuda: most tokens of each launch graph, ascending; larger steps have one "
+                 "of their own")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 65536, "1..65536"))
+      ->capture_default_str();
   app.add_flag("--report-kernels", options.reportKernels,
                "Target cuda: registers, spills, shared memory, size and time of every kernel");
   app.add_flag_callback(

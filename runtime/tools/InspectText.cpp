@@ -38,7 +38,7 @@ static void writeMemory(const Manifest &m, std::ostream &out) {
   };
   line("weights", c.weightsBytes, "mapped from the file, or generated");
   line("step arena", c.arenaBytes, "");
-  line("scratch per worker", c.scratchBytesPerWorker, "");
+  line(m.target == "cpu" ? "scratch per worker" : "scratch", c.scratchBytesPerWorker, "");
   line("logits", c.logitsBytes, "");
   line("host tables", c.hostTableBytes, "");
   line("one KV block", c.kvBlockBytes, "all groups");
