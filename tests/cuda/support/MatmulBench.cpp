@@ -186,8 +186,8 @@ cuda::KernelSource MatmulBench::source(uint32_t maxTokens) const {
 }
 
 std::vector<cuda::KernelSource> joinSources(std::vector<cuda::KernelSource> sources) {
-  for (size_t i = 1; i < sources.size(); ++i) {
-    sources[0].text += sources[i].text;
+  for (size_t i = 2; i < sources.size(); ++i) {
+    sources[i % 2].text += sources[i].text;
     sources[i].text.clear();
   }
   return sources;

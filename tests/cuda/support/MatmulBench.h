@@ -75,7 +75,7 @@ private:
   std::vector<std::vector<uint8_t>> expected_; ///< per result
 };
 
-/// The units of kernels in one translation unit, which is compiled faster than one each.
+/// The kernels in two translation units, which are compiled faster than one each.
 std::vector<cuda::KernelSource> joinSources(std::vector<cuda::KernelSource> sources);
 
 } // namespace ingot::test
