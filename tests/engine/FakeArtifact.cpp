@@ -2,6 +2,7 @@
 
 #include "codegen/artifact/ArtifactWriter.h"
 #include "runtime/artifact/KernelAbi.h"
+#include "runtime/artifact/ModuleBundle.h"
 #include "runtime/base/CpuFeatures.h"
 #include "runtime/text/TokenizerFormat.h"
 #include "tests/engine/FakeModel.h"
@@ -49,9 +50,10 @@ Manifest makeManifest() {
   gain.layout = "row";
   gain.sources = {{"gain", 0, 1}};
   m.params = {gain};
-  m.kernels = {{"fake_append", "rowwise", "append", 0, 64},
-               {"fake_logits", "matmul", "logits", 0, 0},
-               {"fake_argmax", "matmul", "argmax", 0, 0}};
+  m.kernels = {
+      {"fake_append", "rowwise", "append", 0, 64}, {"fake_logits", "matmul", "logits", 0, 0},
+      {"fake_argmax", "matmul", "argmax", 0, 0},   {"cts_mix", "rowwise", "mix", 0, 0},
+      {"cts_copy", "rowwise", "copy", 0, 0},       {"cts_fail", "rowwise", "fail", 0, 0}};
   const uint64_t rowBytes = abi::f32RowBytes(kFakeVocab);
   m.plan.buffers = {{"logits", BufferKind::Io, Symbol::ReturnedRows, rowBytes, 64, 0},
                     {"argmax", BufferKind::Io, Symbol::ReturnedRows, 4, 64, 0}};
@@ -93,11 +95,32 @@ Manifest makeManifest() {
   return m;
 }
 
-} // namespace
+/// The same model for a GPU: other launches, another layout of the cache.
+TargetProgram makeGpuProgram(const Manifest &cpu, const FakeOptions &options) {
+  TargetProgram program = cpu;
+  program.target = "cuda";
+  program.recipe = "fake";
+  for (Kernel &kernel : program.kernels) {
+    kernel.threads = 128;
+    kernel.itemsPerBlock = 4;
+  }
+  program.kernels[0].threads = options.gpuThreads;
+  program.kernels[0].sharedBytes = options.gpuShared;
+  KvGroup &group = program.plan.kvGroups[0];
+  group.format = kKvFormatRows;
+  group.blockBytes = program.memory.kvBlockBytes = kvBlockBytes(group);
+  return program;
+}
 
-void writeFakeArtifact(const std::string &path, bool withTokenizer) {
-  ArtifactInput input;
-  input.manifest = makeManifest();
+std::vector<uint8_t> bundle(const std::vector<Kernel> &kernels,
+                            const std::vector<uint8_t> &module) {
+  CodeModule one{module, {}};
+  for (const Kernel &kernel : kernels)
+    one.kernels.push_back(kernel.name);
+  return writeModuleBundle({&one, 1});
+}
+
+void addCpuImages(ArtifactInput &input) {
   const std::vector<uint8_t> image = test::readFile(INGOT_FAKE_IMAGE);
   for (const CpuLevel level : {CpuLevel::V3, CpuLevel::V4Vnni}) {
     std::vector<std::string> features;
@@ -105,7 +128,27 @@ void writeFakeArtifact(const std::string &path, bool withTokenizer) {
       features.push_back(featureName(feature));
     input.images.push_back({"cpu", levelName(level), features, image});
   }
-  if (withTokenizer)
+}
+
+} // namespace
+
+void writeFakeArtifact(const std::string &path, const FakeOptions &options) {
+  ArtifactInput input;
+  Manifest &manifest = input.manifest;
+  manifest = makeManifest();
+  if (options.cpu)
+    addCpuImages(input);
+  if (!options.gpu.empty()) {
+    const TargetProgram program = makeGpuProgram(manifest, options);
+    if (options.cpu)
+      manifest.programs.push_back(program);
+    else
+      static_cast<TargetProgram &>(manifest) = program;
+    manifest.requires_ = {kFeatureTargetCuda};
+    for (const FakeGpuImage &image : options.gpu)
+      input.images.push_back({"cuda", image.level, {}, bundle(program.kernels, image.module)});
+  }
+  if (options.tokenizer)
     input.tokenizer = serializeTokenizer(byteTokenizerData());
   input.paramBytes = [](uint32_t, const ByteSink &sink) {
     const std::vector<float> ones(32, 1.0f);

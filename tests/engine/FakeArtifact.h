@@ -2,11 +2,33 @@
 // compiler.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ingot::testing {
 
+/// One image of target "cuda": the bytes of its only module.
+struct FakeGpuImage {
+  std::string level; ///< "host", "sm_90a", "compute_80", ...
+  std::vector<uint8_t> module;
+};
+
+/// Indices of kernels beside the model's, on every target: see fake_image.c.
+inline constexpr uint32_t kCtsMix = 3, kCtsCopy = 4, kCtsFail = 5;
+
+struct FakeOptions {
+  bool tokenizer = true, cpu = true;
+  std::vector<FakeGpuImage> gpu;            ///< not empty: a program for target "cuda", too
+  uint32_t gpuThreads = 128, gpuShared = 0; ///< of the fake_append kernel
+};
+
 /// Writes the artifact: context 128, 64 tokens a step, 16 sequences, blocks of 16 positions.
-void writeFakeArtifact(const std::string &path, bool withTokenizer = true);
+void writeFakeArtifact(const std::string &path, const FakeOptions &options);
+inline void writeFakeArtifact(const std::string &path, bool withTokenizer = true) {
+  FakeOptions options;
+  options.tokenizer = withTokenizer;
+  writeFakeArtifact(path, options);
+}
 
 } // namespace ingot::testing

@@ -84,3 +84,27 @@ int32_t fake_argmax(const uint64_t *args, uint32_t begin, uint32_t end, void *sc
   }
   return 0;
 }
+
+/* Of the devices' conformance suite. args: batch, u32 out[], factor. item = element: the order of
+ * launches shows in the outcome. */
+int32_t cts_mix(const uint64_t *args, uint32_t begin, uint32_t end, void *scratch) {
+  uint32_t *out = (uint32_t *)args[1];
+  (void)scratch;
+  for (uint32_t i = begin; i < end; ++i)
+    out[i] = out[i] * 3 + (uint32_t)args[2] + i;
+  return 0;
+}
+
+/* args: batch, u32 from[], u32 to[]. item = element. */
+int32_t cts_copy(const uint64_t *args, uint32_t begin, uint32_t end, void *scratch) {
+  (void)scratch;
+  for (uint32_t i = begin; i < end; ++i)
+    ((uint32_t *)args[2])[i] = ((const uint32_t *)args[1])[i];
+  return 0;
+}
+
+/* args: batch, code. Fails with it. */
+int32_t cts_fail(const uint64_t *args, uint32_t begin, uint32_t end, void *scratch) {
+  (void)begin, (void)end, (void)scratch;
+  return (int32_t)args[1];
+}

@@ -1,0 +1,92 @@
+// The graph of a schedule as the driver is told it.
+#include "runtime/engine/Session.h"
+#include "tests/cts/FakeCubin.h"
+#include "tests/cts/Subjects.h"
+
+#include <catch2/catch.hpp>
+
+using namespace ingot;
+using namespace ingot::testing;
+using cuda::Grid;
+using mock::Machine;
+using mock::MockPanel;
+
+namespace {
+
+artifact::Kernel kernelOf(uint32_t itemsPerBlock, uint32_t blocksPerItem, uint32_t tokensPerBlock) {
+  artifact::Kernel kernel;
+  kernel.threads = 128;
+  kernel.itemsPerBlock = itemsPerBlock;
+  kernel.blocksPerItem = blocksPerItem;
+  kernel.tokensPerBlock = tokensPerBlock;
+  return kernel;
+}
+
+bool isGrid(const std::optional<Grid> &grid, uint32_t x, uint32_t y) {
+  return grid && grid->x == x && grid->y == y;
+}
+
+/// The recorded graphs after a session was opened on a GPU of this capability.
+std::string graphsOn(int major, int minor, int driverVersion, const char *level) {
+  Machine machine;
+  machine.capabilityMajor = major;
+  machine.capabilityMinor = minor;
+  machine.driverVersion = driverVersion;
+  const MockPanel panel(machine);
+  test::TempDir dir;
+  FakeOptions fake;
+  fake.gpu = {{level, fakeCubin()}};
+  writeFakeArtifact(dir.file("fake.ingot"), fake);
+  SessionOptions options;
+  options.device = "cuda";
+  options.cpu.threads = 1;
+  auto session = Session::open(dir.file("fake.ingot"), options);
+  INFO(session.status().toString());
+  REQUIRE(session.isOk());
+  return panel.graphs();
+}
+
+} // namespace
+
+TEST_CASE("a grid holds all items and tokens, and never more than a GPU takes") {
+  CHECK(isGrid(cuda::gridOf(kernelOf(1, 1, 0), 7, 100), 7, 1));
+  CHECK(isGrid(cuda::gridOf(kernelOf(4, 1, 0), 9, 100), 3, 1));
+  CHECK(isGrid(cuda::gridOf(kernelOf(1, 3, 0), 7, 100), 21, 1));
+  CHECK(isGrid(cuda::gridOf(kernelOf(2, 3, 0), 7, 100), 11, 1));
+  CHECK(isGrid(cuda::gridOf(kernelOf(1, 1, 64), 7, 100), 7, 2));
+  CHECK(isGrid(cuda::gridOf(kernelOf(1, 1, 64), 0, 0), 1, 1));
+  CHECK_FALSE(cuda::gridOf(kernelOf(1, 1, 0), uint64_t(1) << 40, 1));
+  CHECK_FALSE(cuda::gridOf(kernelOf(1, ~0u, 0), uint64_t(1) << 31, 1));
+  CHECK_FALSE(cuda::gridOf(kernelOf(1, 1, 1), 1, 65536));
+}
+
+TEST_CASE("a schedule is one chain: tables, kernels, results") {
+  const std::string graphs = graphsOn(9, 0, 13000, "sm_90a");
+  // The plan's first schedule: up to 4 tokens, argmax; 16 rows at most, four items per block.
+  const std::vector<std::string> nodes = MockPanel::lines(graphs, "graph 1 node");
+  REQUIRE(nodes.size() == 4);
+  CHECK(nodes[0].find("copy up") != std::string::npos);
+  CHECK(nodes[1] == "graph 1 node kernel fake_append grid 1x1 threads 128 shared 0");
+  CHECK(nodes[2] == "graph 1 node kernel fake_argmax grid 1x1 threads 128 shared 0");
+  CHECK(nodes[3] == "graph 1 node copy down 64");
+  CHECK(MockPanel::lines(graphs, "graph 1 edge") ==
+        std::vector<std::string>{"graph 1 edge 0 1 full", "graph 1 edge 1 2 programmatic",
+                                 "graph 1 edge 2 3 full"});
+  // The second: up to 64 tokens, 16 rows.
+  const std::vector<std::string> wide = MockPanel::lines(graphs, "graph 2 node kernel");
+  REQUIRE(wide.size() == 2);
+  CHECK(wide[0] == "graph 2 node kernel fake_append grid 16x1 threads 128 shared 0");
+  CHECK(wide[1] == "graph 2 node kernel fake_argmax grid 4x1 threads 128 shared 0");
+  // Four schedules of the plan, two of the probe.
+  CHECK(MockPanel::lines(graphs, "graph 6 node").size() == 4);
+  CHECK(MockPanel::lines(graphs, "graph 7").empty());
+}
+
+TEST_CASE("kernels wait for each other's end where nothing else is known") {
+  for (const std::string &graphs :
+       {graphsOn(8, 0, 13000, "sm_80"), graphsOn(9, 0, 12020, "sm_90a")}) {
+    CHECK(MockPanel::lines(graphs, "graph 1 edge") ==
+          std::vector<std::string>{"graph 1 edge 0 1 full", "graph 1 edge 1 2 full",
+                                   "graph 1 edge 2 3 full"});
+  }
+}
