@@ -30,7 +30,8 @@ struct Sizes {
     const uint64_t query = columns / 16 * 512, split = query + tiles * (2048 + 128);
     const uint64_t work =
         kWindowItems * 32 + 48 + (8 * (windows + 1) + 8 * windows + 7) / 8 * 8 + 64 + 8;
-    const uint64_t shared = sharing ? 4 * tile + 4 * query + kThreads * 32 : 0;
+    const uint64_t lane = 32 + (columns > 96 ? 64 : 32);
+    const uint64_t shared = sharing ? 4 * tile + 4 * query + kThreads * lane : 0;
     sharedBytes = std::max(2 * tiles * tile + split, shared) + (work + 15) / 16 * 16;
     const uint64_t rowBytes = (columns + 4) * 4;
     partialRows =

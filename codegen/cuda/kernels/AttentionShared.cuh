@@ -14,10 +14,13 @@ class SharedUnit {
 public:
   static constexpr u32 kStageBytes = 2 * S::kTileBytes;
 
+  /// Chunks of 16 columns whose totals lie in shared memory: what registers do not hold.
+  static constexpr u32 kOutside = S::kSteps > 6 ? 2 : 0, kInside = S::kSteps - kOutside;
   /// What a lane needs once per tile or segment.
   struct LaneSlot {
     LaneRanges ranges;
     RowStates total;
+    float outside[kOutside == 0 ? 1 : kOutside][2][4];
   };
   static constexpr u32 kQueriesAt = 2 * kStageBytes;
   static constexpr u32 kLanesAt = kQueriesAt + kAttentionWarps * sizeof(QueryOperands<S>);
@@ -31,7 +34,7 @@ public:
   void run() {
     const bool idle = rowBase() >= work_.tokens * S::kGroup;
     const LaneRows rows = laneRows<S>(work_, rowBase(), lane_);
-    slot_ = {laneRanges(args_, rows), RowStates{}};
+    slot_ = {laneRanges(args_, rows), RowStates{}, {}};
     findWarpRange();
     loadQuery<S>(query_, args_, rows, 0, 1, lane_); // a lane reads what it wrote
     const u32 firstTile = work_.begin / kTilePositions;
@@ -111,10 +114,15 @@ private:
     INGOT_UNROLL
     for (u32 i = 0; i < 2 * S::kSteps; ++i) {
       float (&acc)[4] = acc_[i / 2][i % 2];
-      foldValues(totals_[i / 2][i % 2], acc, factors);
+      foldValues(totalsOf(i / 2)[i % 2], acc, factors);
       acc[0] = acc[1] = acc[2] = acc[3] = 0.0f;
     }
     state_ = RowStates{};
+  }
+
+  using Columns = float[2][4];
+  Columns &totalsOf(u32 chunk) {
+    return chunk < kInside ? totals_[chunk] : slot_.outside[chunk - kInside];
   }
 
   void store() {
@@ -122,7 +130,7 @@ private:
     const float inverse[2] = {1.0f / slot_.total.sum[0], 1.0f / slot_.total.sum[1]};
     INGOT_UNROLL
     for (u32 c = 0; c < S::kSteps; ++c)
-      storeColumns<S>(args_, rows, c, totals_[c], inverse, lane_);
+      storeColumns<S>(args_, rows, c, totalsOf(c), inverse, lane_);
     for (u32 h = 0; h < 2; ++h)
       if (rows.real[h])
         clearPadding<S>(args_, rows.token[h], rows.head[h], lane_ % 4, 4);
@@ -136,7 +144,7 @@ private:
   const u32 lane_ = unitLane();
   u32 begin_, end_; ///< of the warp
   RowStates state_;
-  float acc_[S::kSteps][2][4] = {}, totals_[S::kSteps][2][4] = {};
+  float acc_[S::kSteps][2][4] = {}, totals_[kInside][2][4] = {};
 };
 
 } // namespace ingot::gpu
