@@ -434,7 +434,8 @@ void sharedOverflow(KernelArgs args) {
   INGOT_SHARED(float, tile, 32);
   INGOT_SHARED(float, other, 32);
   other[threadIndex()] = 0;
-  tile[threadIndex() + args.slot[1]] = 1;
+  float *const first = tile;
+  first[threadIndex() + args.slot[1]] = 1;
 }
 void dynamicOverflow(KernelArgs) { dynamicShared()[4 * threadIndex() + 4] = 1; }
 
@@ -452,15 +453,15 @@ TEST_CASE("memory that is not there is reported by AddressSanitizer") {
   const auto read = [](KernelArgs args) {
     args.pointer<float>(0)[threadIndex()] = args.pointer<float>(1)[threadIndex() + 1];
   };
-  CHECK_THAT(run(read, {address(exact.get())}), Contains("heap-buffer-overflow"));
+  CHECK_THAT(run(read, {address(exact.get())}), Contains("AddressSanitizer: heap-"));
   const auto copy = [](KernelArgs args) {
     INGOT_SHARED(float, tile, 128);
     copyAsync16(tile + 4 * threadIndex(), args.pointer<float>(1) + 4 * threadIndex());
     copyWait<0>();
   };
-  CHECK_THAT(run(copy, {address(exact.get())}), Contains("heap-buffer-overflow"));
+  CHECK_THAT(run(copy, {address(exact.get())}), Contains("AddressSanitizer: heap-"));
   const auto wide = [](KernelArgs args) { load128(args.pointer<float>(1) + 4 * threadIndex()); };
-  CHECK_THAT(run(wide, {address(exact.get())}), Contains("heap-buffer-overflow"));
+  CHECK_THAT(run(wide, {address(exact.get())}), Contains("AddressSanitizer: heap-"));
   const auto bulk = [](KernelArgs args) {
     INGOT_SHARED(SharedBarrier, barrier, 1);
     INGOT_SHARED(float, tile, 64);
@@ -472,7 +473,7 @@ TEST_CASE("memory that is not there is reported by AddressSanitizer") {
     syncWarp();
     barrier[0].wait(0);
   };
-  CHECK_THAT(run(bulk, {address(exact.get())}), Contains("heap-buffer-overflow"));
+  CHECK_THAT(run(bulk, {address(exact.get())}), Contains("AddressSanitizer: heap-"));
 }
 #else
 TEST_CASE("writes beyond shared memory are found when the block ends") {
