@@ -48,8 +48,7 @@ Result<std::unique_ptr<CudaDevice>> CudaDevice::create(const Artifact &artifact,
 CudaDevice::~CudaDevice() {
   if (!context_ || !context_->makeCurrent().isOk())
     return;
-  if (stream_.get())
-    context_->calls().streamSynchronize(stream_.get());
+  drain();
   for (const Module module : modules_)
     context_->calls().moduleUnload(module);
 }
@@ -241,6 +240,11 @@ Status CudaDevice::wait(Ticket ticket) {
     inFlight.outcome = context_->check(context_->calls().eventSynchronize(inFlight.done.get()),
                                        "a step of schedule " + std::string(inFlight.program));
   return remember(inFlight.outcome);
+}
+
+void CudaDevice::drain() {
+  if (stream_.get() && context_->makeCurrent().isOk())
+    context_->calls().streamSynchronize(stream_.get());
 }
 
 void CudaDevice::forEach(uint32_t items, const std::function<void(uint32_t)> &fn) {

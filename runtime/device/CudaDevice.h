@@ -41,6 +41,7 @@ public:
   Status prepare(Program &program) override;
   Ticket launch(const Program &program, const Step &step) override;
   Status wait(Ticket ticket) override;
+  void drain() override;
   void forEach(uint32_t items, const std::function<void(uint32_t)> &fn) override;
 
   const cuda::Gpu &gpu() const { return context_->gpu(); }

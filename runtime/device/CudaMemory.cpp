@@ -171,8 +171,18 @@ struct Lane {
   Status copy(const GpuContext &context, const std::vector<Chunk> &chunks,
               std::atomic<size_t> &next) {
     INGOT_TRY(context.makeCurrent());
+    Status status = enqueue(context, chunks, next);
+    // Also after a failure: staging must not go while the GPU reads it.
+    Status ended = stream.synchronize(what);
+    return status.isOk() ? ended : status;
+  }
+
+private:
+  static constexpr std::string_view what = "uploading the weights";
+
+  Status enqueue(const GpuContext &context, const std::vector<Chunk> &chunks,
+                 std::atomic<size_t> &next) {
     const Calls &calls = context.calls();
-    constexpr std::string_view what = "uploading the weights";
     size_t taken = 0;
     for (size_t i; (i = next.fetch_add(1)) < chunks.size(); ++taken) {
       const uint32_t buffer = taken % kStagingBuffers;
@@ -185,7 +195,7 @@ struct Lane {
                               what));
       INGOT_TRY(context.check(calls.eventRecord(fetched[buffer].get(), stream.get()), what));
     }
-    return stream.synchronize(what);
+    return Status::ok();
   }
 };
 

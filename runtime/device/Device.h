@@ -117,6 +117,9 @@ public:
   /// Ids: "kernel-failed" with the label and code, "items-overflow", "cuda-...".
   virtual Status wait(Ticket ticket) = 0;
 
+  /// Returns when nothing that was launched still runs: before what it uses is given back.
+  virtual void drain() = 0;
+
   /// Calls fn(i) for every i < items on the host side of the device, in parallel where it can, in
   /// the step's floating-point mode. For work on results: sampling.
   virtual void forEach(uint32_t items, const std::function<void(uint32_t)> &fn) = 0;

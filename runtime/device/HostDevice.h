@@ -56,6 +56,7 @@ public:
     return Status::ok();
   }
   Status prepare(Program &) override { return Status::ok(); }
+  void drain() override {}
 };
 
 } // namespace ingot

@@ -30,6 +30,11 @@ public:
                                                   const std::vector<const uint8_t *> &params,
                                                   Device &device, const ExecutorConfig &config);
 
+  /// Waits for what it launched.
+  ~Executor() { device_.drain(); }
+  Executor(const Executor &) = delete;
+  Executor &operator=(const Executor &) = delete;
+
   /// Tokens that one step may have under the schedules in use.
   uint32_t maxStepTokens() const { return maxStepTokens_; }
 

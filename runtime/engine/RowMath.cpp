@@ -1,6 +1,7 @@
 #include "runtime/engine/RowMath.h"
 
 #include "runtime/base/Numerics.h"
+#include "runtime/base/Sampling.h"
 
 #include <algorithm>
 #include <immintrin.h>
@@ -25,12 +26,6 @@ __attribute__((target("avx2,fma"))) __m256 exp8(__m256 x) {
   p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), _mm256_add_ps(r, _mm256_set1_ps(1.0f)));
   const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));
-}
-
-float expWeight(float x, float max, float temperature) {
-  if (x == -std::numeric_limits<float>::infinity())
-    return 0.0f;
-  return numerics::exp((x - max) / temperature);
 }
 
 /// The first multiple of 8 entries; returns how many were done.
@@ -65,7 +60,7 @@ RowMax rowMax(std::span<const float> row) {
 
 void rowExp(std::span<const float> row, float max, float temperature, float *weights) {
   for (size_t i = rowExp8(row, max, temperature, weights); i < row.size(); ++i)
-    weights[i] = expWeight(row[i], max, temperature);
+    weights[i] = sampling::weightOf(row[i], max, temperature);
 }
 
 float rowSum(std::span<const float> weights, std::vector<float> &blockSums) {

@@ -2,6 +2,7 @@
 
 #include "runtime/base/Format.h"
 #include "runtime/base/Random.h"
+#include "runtime/base/Sampling.h"
 #include "runtime/engine/RowMath.h"
 
 #include <algorithm>
@@ -31,32 +32,13 @@ Status notFinite(std::span<const float> logits) {
              bad, logits.size())};
 }
 
-/// A running sum of weights in token order, with the fixed blocks of the whole row: leaving
-/// candidates out equals adding zeros.
-class BlockSum {
-public:
-  void add(const Candidate &candidate) {
-    if (const uint32_t block = candidate.token / kSumBlock; block != block_) {
-      total_ += sum_;
-      sum_ = 0.0f;
-      block_ = block;
-    }
-    sum_ += candidate.weight;
-  }
-  float value() const { return total_ + sum_; }
-
-private:
-  float total_ = 0.0f, sum_ = 0.0f;
-  uint32_t block_ = 0;
-};
-
 /// Sum of the candidates' weights that are at least `threshold`.
-float keptSum(const std::vector<Candidate> &kept, float threshold) {
-  BlockSum sum;
+uint64_t keptSum(const std::vector<Candidate> &kept, float threshold) {
+  uint64_t sum = 0;
   for (const Candidate &candidate : kept)
     if (candidate.weight >= threshold)
-      sum.add(candidate);
-  return sum.value();
+      sum += sampling::fixedWeight(candidate.weight);
+  return sum;
 }
 
 void dropBelow(std::vector<Candidate> &kept, float threshold) {
@@ -78,11 +60,11 @@ void keepTopK(std::vector<Candidate> &kept, uint32_t k, std::vector<float> &sort
 void keepTopP(std::vector<Candidate> &kept, float topP) {
   if (topP >= 1.0f || kept.size() <= 1)
     return;
-  const float total = keptSum(kept, 0.0f);
-  const float goal = topP * total;
+  const uint64_t total = keptSum(kept, 0.0f), goal = sampling::shareOf(total, topP);
   // Tokens this light hold less than half of what may be dropped, all together: leaving them out
   // first makes the bisection short.
-  const float light = 0.5f * (1.0f - topP) * total / static_cast<float>(kept.size());
+  const float light =
+      0.5f * (1.0f - topP) * static_cast<float>(total) * 0x1p-40f / static_cast<float>(kept.size());
   dropBelow(kept, light);
   uint32_t reached = 0, missed = 0; // threshold bits that keep enough, and that keep too little
   for (const Candidate &candidate : kept) {
@@ -101,16 +83,16 @@ void keepTopP(std::vector<Candidate> &kept, float topP) {
   dropBelow(kept, threshold);
 }
 
-/// The first candidate, in token order, at which the running sum exceeds draw times the whole.
+/// The first candidate, in token order, at which the running sum exceeds its drawn share.
 uint32_t pick(const std::vector<Candidate> &kept, float draw) {
-  const float goal = draw * keptSum(kept, 0.0f);
-  BlockSum sum;
+  const uint64_t goal = sampling::drawnShare(keptSum(kept, 0.0f), draw);
+  uint64_t sum = 0;
   for (const Candidate &candidate : kept) {
-    sum.add(candidate);
-    if (sum.value() > goal)
+    sum += sampling::fixedWeight(candidate.weight);
+    if (sum > goal)
       return candidate.token;
   }
-  return kept.back().token; // rounding left the goal at the very end
+  return kept.back().token; // not reached: the goal is below the sum of all
 }
 
 uint32_t draw(std::span<const float> logits, const RowMax &max, const SamplingParams &params,
