@@ -46,8 +46,10 @@ FewTile chooseFewTile(const MatmulShape &shape, TokenBound bound) {
 }
 
 uint32_t ManyTile::stageBytes(const MatmulShape &shape) const {
-  constexpr uint32_t kRowBytes = 128;
-  return panels * 2 * (shape.words() * 512 + shape.scaleBytes()) + tokens * kRowBytes;
+  constexpr uint32_t kRowBytes = 128, kAlign = 1024;
+  const uint32_t bytes =
+      panels * 2 * (shape.words() * 512 + shape.scaleBytes()) + tokens * kRowBytes;
+  return (bytes + kAlign - 1) / kAlign * kAlign;
 }
 
 ManyTile chooseManyTile(const MatmulShape &shape, TokenBound bound) {

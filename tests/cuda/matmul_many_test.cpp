@@ -21,27 +21,41 @@ static const MatmulCase kCases[] = {
     {"int8_group_96", "int8", 1, 256, 96},
 };
 
-TEST_CASE("matmul for many tokens has the bits of the reference") {
+/// Runs the kernels of all cases for both bounds; `prefix` stands before every text.
+static void compareAll(std::span<const uint32_t> bounds, std::span<const uint32_t> architectures,
+                       const std::string &prefix) {
   std::vector<MatmulBench> benches;
   std::vector<cuda::KernelSource> kernels;
-  const uint32_t bounds[] = {64, 2048};
   for (const MatmulCase &c : kCases) {
     benches.emplace_back(c, kMostRows);
     for (uint32_t bound : bounds)
       kernels.push_back(benches.back().source(bound));
   }
-  const auto image = test::HostImage::build(test::joinSources(kernels));
+  std::vector<cuda::KernelSource> units = test::joinSources(kernels);
+  for (cuda::KernelSource &unit : units)
+    unit.text = prefix + unit.text;
+  const auto image = test::HostImage::build(units);
   INFO(image.status().message());
   REQUIRE(image.isOk());
   for (size_t i = 0; i < kernels.size(); ++i)
-    for (uint32_t architecture : {80u, 90u}) {
-      MatmulBench &bench = benches[i / 2];
+    for (uint32_t architecture : architectures) {
+      MatmulBench &bench = benches[i / bounds.size()];
       bench.evaluate(architecture == 80 ? matrix::kAmpere : matrix::kHopper);
       for (int64_t rows : {0, 1, 17, 64, 130}) {
         INFO(kernels[i].name << " on sm_" << architecture << ", " << rows << " rows");
         REQUIRE(bench.run(**image, kernels[i], {rows, architecture, rows == 17}) == "");
       }
     }
+}
+
+TEST_CASE("matmul for many tokens has the bits of the reference") {
+  const uint32_t bounds[] = {64, 2048}, architectures[] = {80, 90};
+  compareAll(bounds, architectures, "");
+}
+
+TEST_CASE("warpgroups multiply to the same bits") {
+  const uint32_t bounds[] = {2048}, architectures[] = {90};
+  compareAll(bounds, architectures, "#define INGOT_MATMUL_WARPGROUPS true\n");
 }
 
 TEST_CASE("tiles grow with tokens and outputs") {

@@ -11,6 +11,8 @@ struct SharedBarrier;
 namespace host {
 
 void initBarrier(SharedBarrier *barrier, u32 count, Where where);
+void fenceBarriers();
+void fenceAsync();
 void arriveBarrier(SharedBarrier *barrier, u32 bytes, Where where);
 bool barrierPassed(SharedBarrier *barrier, u32 parity, Where where);
 void waitBarrier(SharedBarrier *barrier, u32 parity, Where where);
@@ -50,8 +52,8 @@ struct SharedBarrier {
   void wait(u32 parity, Where where = Where::current()) { host::waitBarrier(this, parity, where); }
 };
 
-inline void fenceBarrierInit() {}
-inline void fenceAsyncShared() {}
+inline void fenceBarrierInit() { host::fenceBarriers(); }
+inline void fenceAsyncShared() { host::fenceAsync(); }
 inline void fenceTensorMap(const TensorMap *) {}
 
 inline void copyBulk(void *shared, const void *global, u32 bytes, SharedBarrier &barrier,
@@ -74,6 +76,9 @@ template <int N>
 inline void wgmmaWait(Where where = Where::current()) {
   host::waitWgmma(N, where);
 }
+
+template <size_t kRegisters>
+inline void wgmmaHold(float (&)[kRegisters]) {}
 
 template <size_t kRegisters>
 inline void wgmmaBf16(float (&d)[kRegisters], u64 a, u64 b, bool accumulate,

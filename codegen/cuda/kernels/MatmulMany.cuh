@@ -9,6 +9,9 @@
 //            end, so that a row's bits are the same in both
 //   shared   kStages stages: weights, rows, scales
 //
+// On sm_90a a warpgroup multiplies (wgmma): weights as operand A in registers, rows as operand B
+// where they lie, whose swizzle is chunkPlace's. The same bits, the same launch.
+//
 // Blocks walk the tiles tokens first: those that run together share weights, and rows fit L2.
 #pragma once
 
@@ -16,6 +19,15 @@
 #include "codegen/cuda/kernels/MatmulWeights.cuh"
 
 namespace ingot::gpu {
+
+/// Whether warpgroups multiply; tests on the host choose for themselves.
+#ifndef INGOT_MATMUL_WARPGROUPS
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+#define INGOT_MATMUL_WARPGROUPS true
+#else
+#define INGOT_MATMUL_WARPGROUPS false
+#endif
+#endif
 
 inline constexpr u32 kManyThreads = 256;
 
@@ -29,9 +41,12 @@ struct ManyShape {
   static constexpr u32 kWeightBytes = kStrips * Weights::kBlockBytes;
   static constexpr u32 kRowBytes = Tile::kTokens * kRowBlockBytes;
   static constexpr u32 kScaleBytes = Weights::kGroupEnds * kStrips * Weights::kGroupBytes;
-  static constexpr u32 kStageBytes = kWeightBytes + kRowBytes + kScaleBytes;
+  /// Rows lie at multiples of 1024, as wgmma wants them.
+  static constexpr u32 kStageBytes = ceilDiv(kWeightBytes + kRowBytes + kScaleBytes, 1024) * 1024;
   static constexpr u32 kBytes = Tile::kStages * kStageBytes;
-  static_assert(kTiles > 0, "every warp has tokens");
+  static_assert(kTiles > 0 && kWeightBytes % 1024 == 0);
+  /// A warpgroup's four warps have the four panels of the tile.
+  static constexpr bool kWarpgroups = INGOT_MATMUL_WARPGROUPS && Tile::kPanels == 4;
 };
 
 template <class Config, class Tile>
@@ -92,6 +107,8 @@ private:
     INGOT_LOOP
     for (; block < end; ++block) {
       copyWait<Tile::kStages - 2>();
+      if constexpr (Shape::kWarpgroups)
+        fenceAsyncShared();
       syncThreads(); // the stage is filled, and the one before it was read by all warps
       copyWeights(block + Tile::kStages - 1, dynamicShared() + write_);
       copyRows(block + Tile::kStages - 1, dynamicShared() + write_);
@@ -156,9 +173,10 @@ private:
               firstTile = warpId() / Tile::kPanels * Shape::kTiles;
     const u8 *strips = stage + panel * 2 * Weights::kBlockBytes + laneId() * 16;
     uint4 words[2][Weights::kWords];
+    u32 operands[2][2][2][4]; // [half][k-tile][strip]
     INGOT_UNROLL
     for (u32 half = 0; half < 2; ++half) {
-      u32 a[2][2][4]; // [k-tile][strip]
+      auto &a = operands[half];
       INGOT_UNROLL
       for (u32 s = 0; s < 2; ++s) {
         loadWords(words[s], strips + s * Weights::kBlockBytes, half);
@@ -166,19 +184,49 @@ private:
         for (u32 step = 0; step < 2; ++step)
           decodeTile<Config::kWeights>(a[step][s], words[s], half * 2 + step);
       }
-      INGOT_UNROLL
-      for (u32 n = 0; n < Shape::kTiles; ++n) {
-        u32 b[4];
-        loadRowsTile(b, stage + Shape::kWeightBytes, firstTile + n, half);
-        INGOT_UNROLL
-        for (u32 step = 0; step < 2; ++step)
-          INGOT_UNROLL
-        for (u32 s = 0; s < 2; ++s)
-          mmaBf16(chain_.x[s][n], a[step][s], b[2 * step], b[2 * step + 1]);
-      }
+      if constexpr (Shape::kWarpgroups)
+        startHalf(a, stage + Shape::kWeightBytes + firstTile * 8 * kRowBlockBytes, half);
+      else
+        multiplyHalf(a, stage + Shape::kWeightBytes, firstTile, half);
+      if (Shape::kWarpgroups && (half == 1 || Weights::kGroupEnds == 2))
+        finishHalves();
       if (Weights::endsGroup(block, half))
         endGroup(stage + Shape::kWeightBytes + Shape::kRowBytes, half);
     }
+  }
+  /// Adds two k-tiles: `a` [k-tile][strip] times the rows of tiles from `firstTile` on.
+  void multiplyHalf(const u32 (&a)[2][2][4], const u8 *rows, u32 firstTile, u32 half) {
+    INGOT_UNROLL
+    for (u32 n = 0; n < Shape::kTiles; ++n) {
+      u32 b[4];
+      loadRowsTile(b, rows, firstTile + n, half);
+      INGOT_UNROLL
+      for (u32 step = 0; step < 2; ++step)
+        INGOT_UNROLL
+      for (u32 s = 0; s < 2; ++s)
+        mmaBf16(chain_.x[s][n], a[step][s], b[2 * step], b[2 * step + 1]);
+    }
+  }
+  /// The same by the warpgroup, done after finishHalves: its warps' strips s are 64 rows of A.
+  void startHalf(const u32 (&a)[2][2][4], const u8 *rows, u32 half) {
+    wgmmaHold(accumulators(0));
+    wgmmaHold(accumulators(1));
+    wgmmaFence();
+    INGOT_UNROLL
+    for (u32 step = 0; step < 2; ++step)
+      INGOT_UNROLL
+    for (u32 s = 0; s < 2; ++s)
+      wgmmaBf16(accumulators(s), a[step][s], swizzledOperand(rows + (half * 2 + step) * 32), true);
+    wgmmaCommit();
+  }
+  void finishHalves() {
+    wgmmaWait<0>();
+    wgmmaHold(accumulators(0));
+    wgmmaHold(accumulators(1));
+  }
+  /// The sums of a strip as wgmma takes them.
+  auto accumulators(u32 strip) -> float (&)[Shape::kTiles * 4] {
+    return reinterpret_cast<float (&)[Shape::kTiles * 4]>(chain_.x[strip]);
   }
   /// Those of a lane's words that half `half` starts to need.
   static void loadWords(uint4 (&words)[Weights::kWords], const u8 *from, u32 half) {

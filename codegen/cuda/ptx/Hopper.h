@@ -97,6 +97,12 @@ __forceinline__ void wgmmaWait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
 }
 
+/// Keeps the compiler from moving uses of accumulators across: before wgmmaFence, after wgmmaWait.
+template <int N>
+__forceinline__ void wgmmaHold(float (&d)[N]) {
+  _Pragma("unroll") for (int i = 0; i < N; ++i) asm volatile("" : "+f"(d[i])::"memory");
+}
+
 /// Registers per thread of the warps of this warpgroup from here on: a multiple of 8, 24..256.
 template <int N>
 __forceinline__ void releaseRegisters() {
