@@ -142,7 +142,7 @@ void ringKernel(KernelArgs args) {
   args.pointer<float>(0)[threadIndex()] = sum;
 }
 
-enum class Pipe { Right, FewBytes, ManyBytes, NoEmptyWait, NoFullWait };
+enum class Pipe { Right, FewBytes, ManyBytes, NoEmptyWait, NoFullWait, NoInitFence, Polling };
 
 /// A producer warp and a consumer warp around a ring of bulk copies.
 template <Pipe kPipe>
@@ -156,7 +156,8 @@ void pipeKernel(KernelArgs args) {
       full[i].init(1);
       empty[i].init(32);
     }
-    fenceBarrierInit();
+    if (kPipe != Pipe::NoInitFence)
+      fenceBarrierInit();
   }
   syncThreads();
   if (warpId() == 0) {
@@ -174,6 +175,8 @@ void pipeKernel(KernelArgs args) {
   float sum = 0;
   for (u32 step = 0; step < kSteps; ++step) {
     const u32 s = step % kStages;
+    while (kPipe == Pipe::Polling && !full[s].tryWait(step / kStages & 1)) {
+    }
     if (kPipe != Pipe::NoFullWait)
       full[s].wait(step / kStages & 1);
     for (u32 i = 0; i < 4; ++i)
@@ -183,7 +186,16 @@ void pipeKernel(KernelArgs args) {
   args.pointer<float>(0)[laneId()] = sum;
 }
 
-enum class Group { Right, EarlyReuse, EarlyRead, NoFence, NoWait, WrittenAccumulator, Divided };
+enum class Group {
+  Right,
+  EarlyReuse,
+  NoAsyncFence,
+  EarlyRead,
+  NoFence,
+  NoWait,
+  WrittenAccumulator,
+  Divided
+};
 
 /// One wgmma of m64n8k16 over ones.
 template <Group kGroup>
@@ -192,7 +204,8 @@ void wgmmaKernel(KernelArgs args) {
   const auto fill = [&](u16 value) {
     for (u32 i = threadIndex(); i < (8192 + 1024) / 2; i += 128)
       reinterpret_cast<u16 *>(a)[i] = value;
-    fenceAsyncShared();
+    if (kGroup != Group::NoAsyncFence)
+      fenceAsyncShared();
     syncThreads();
   };
   fill(0x3f80);
@@ -239,6 +252,9 @@ TEST_CASE("mistakes around bulk copies and mbarriers") {
   const Launch launch = {.threads = 64, .sharedBytes = 1024};
   const std::vector<u64> more = {address(from.data())};
   isFine(runOrders(pipeKernel<Pipe::Right>, launch, more));
+  isFine(runOrders(pipeKernel<Pipe::Polling>, launch, more));
+  CHECK_THAT(runOrders(pipeKernel<Pipe::NoInitFence>, launch, more).error,
+             Contains("fenceBarrierInit is missing"));
   CHECK_THAT(runOrders(pipeKernel<Pipe::FewBytes>, launch, more).error,
              Contains("transaction count of -") || Contains("bulk copies are under way"));
   CHECK_THAT(runOrders(pipeKernel<Pipe::ManyBytes>, launch, more).error,
@@ -321,6 +337,15 @@ TEST_CASE("deadlock says where every thread waits") {
              Contains("deadlock") && Contains("threads 32-63 have left"));
 }
 
+TEST_CASE("waiting for a flag that nobody raises ends") {
+  const auto kernel = [](KernelArgs args) {
+    while (loadAcquire(args.pointer<u32>(0)) == 0) {
+    }
+  };
+  u32 flag = 0;
+  CHECK_THAT(host::run(kernel, {{address(&flag)}}, {}), Contains("memory that nobody changes"));
+}
+
 TEST_CASE("a warp that is divided at a collective is told") {
   const auto early = [](KernelArgs) {
     if (laneId() >= 7)
@@ -349,6 +374,8 @@ TEST_CASE("mistakes around wgmma") {
   isSuspicious(runOrders(wgmmaKernel<Group::EarlyRead>, kGroupLaunch));
   CHECK_THAT(runOrders(wgmmaKernel<Group::NoFence>, kGroupLaunch).error,
              Contains("without wgmmaFence"));
+  CHECK_THAT(runOrders(wgmmaKernel<Group::NoAsyncFence>, kGroupLaunch).error,
+             Contains("none has called fenceAsyncShared"));
   CHECK_THAT(runOrders(wgmmaKernel<Group::NoWait>, kGroupLaunch).error,
              Contains("wgmma that it did not wait for"));
   CHECK_THAT(runOrders(wgmmaKernel<Group::WrittenAccumulator>, kGroupLaunch).error,

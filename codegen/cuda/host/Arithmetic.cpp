@@ -72,7 +72,8 @@ void mmaE4m3Warp(void *const (&lanes)[32]) {
       b[n][k] = narrowB[n][k];
   }
   moveAccumulators<true>(lanes, d);
-  // sm_90 and sm_100 have no such unit behind mma.sync: they multiply as fp16.
+  // Nothing is published for mma.sync of fp8 on sm_90 and sm_100; it is taken to multiply as fp16,
+  // ascending in k.
   const u32 sm = architecture();
   const MatrixUnit unit = sm < 90    ? matrix::kAdaFp8
                           : sm < 120 ? matrix::kHopper

@@ -242,6 +242,8 @@ void startBlock(Arena &arena, u32 x, u32 y) {
     barrier = {};
   b.sharedBarriers.clear();
   b.lines.clear();
+  b.copied.assign(kWindowBytes / 16, false);
+  b.asyncFenced = false;
   b.warps.assign(launch.threads / kWarp, Warp());
   for (Warp &warp : b.warps)
     warp.live = ~0u;
@@ -427,6 +429,23 @@ void namedBarrier(u32 id, u32 threads, bool wait, Where where) {
 }
 
 void blockBarrier(Where where) { namedBarrier(0, block().launch.threads, true, where); }
+
+void lookAgain(Where where) {
+  constexpr u32 kMostLooks = 1 << 17;
+  Block &b = block();
+  Thread &thread = self();
+  if (++thread.looks > kMostLooks)
+    fail(where, "%u looks at memory that nobody changes (blocks run one after another)",
+         kMostLooks);
+  if (thread.looks % 64 == 0)
+    completeOne();
+  // Behind all others, also where the last one in is the first to run.
+  if (b.launch.order == Order::Reverse)
+    b.ready.push_front(thread.threadIndex);
+  else
+    b.ready.push_back(thread.threadIndex);
+  suspend("a look at memory", 0, where);
+}
 
 void waitForPriorLaunches() { showPriorWrites(); }
 

@@ -49,6 +49,8 @@ void warpCollective(WarpAction action, void *mine, const char *what, Where where
 void blockBarrier(Where where);
 void namedBarrier(u32 id, u32 threads, bool wait, Where where);
 void waitForPriorLaunches();
+/// For loops that wait by looking: lets others run; fails when that has gone on for ever.
+void lookAgain(Where where);
 
 /// Memory of an INGOT_SHARED, one per tag and block.
 void *staticShared(const void *tag, size_t bytes, const char *name);

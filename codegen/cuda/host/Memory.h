@@ -31,7 +31,10 @@ inline uint2 load64(const void *from, Where where = Where::current()) {
 inline u32 load32(const void *from, Where where = Where::current()) {
   return host::loadAligned<u32>(from, "load32", where);
 }
-inline u32 loadAcquire(const u32 *from) { return __atomic_load_n(from, __ATOMIC_ACQUIRE); }
+inline u32 loadAcquire(const u32 *from, Where where = Where::current()) {
+  host::lookAgain(where);
+  return __atomic_load_n(from, __ATOMIC_ACQUIRE);
+}
 inline void storeRelease(u32 *to, u32 value) { __atomic_store_n(to, value, __ATOMIC_RELEASE); }
 inline void store128(void *to, uint4 value, Where where = Where::current()) {
   host::storeAligned(to, value, "store128", where);

@@ -39,6 +39,7 @@ struct Thread : ThreadContext {
   Where where;
   std::vector<AsyncCopy> copies; ///< all groups, oldest first
   std::vector<u32> groups;       ///< sizes of the committed groups, oldest first
+  u32 looks = 0;                 ///< lookAgain() so far
   u32 uncommitted = 0;           ///< copies since the last commit
 };
 
@@ -80,6 +81,8 @@ struct BarrierState {
   u32 phase;
   std::vector<u32> waiting;
   Where where;
+  u32 owner;   ///< the thread that initialized it
+  bool fenced; ///< fenceBarrierInit since: copies may use it
 };
 
 /// Up to 128 bytes of a bulk copy that are under way.
@@ -113,6 +116,10 @@ struct Block {
   Barrier barriers[16];
   std::vector<BarrierState> sharedBarriers;
   std::vector<Line> lines;
+  /// 16-byte chunks of the window that a bulk copy wrote, and whether any thread has fenced its own
+  /// writes for asynchronous readers: see fenceAsync().
+  std::vector<bool> copied;
+  bool asyncFenced = false;
   std::vector<SharedPiece> pieces;
   u8 *window = nullptr;
   u32 windowUsed = 0;

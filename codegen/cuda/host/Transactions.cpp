@@ -26,6 +26,13 @@ BarrierState &stateOf(SharedBarrier *barrier, Where where) {
   fail(where, "mbarrier at 0x%x was not initialized", offsetOf(barrier));
 }
 
+/// The barrier of a copy.
+void checkBarrierOfCopy(SharedBarrier *barrier, Where where) {
+  if (!stateOf(barrier, where).fenced)
+    fail(where, "mbarrier at 0x%x: fenceBarrierInit is missing between its initialization and this",
+         offsetOf(barrier));
+}
+
 /// Ends the phase when nothing is missing.
 void endPhase(BarrierState &state) {
   if (state.pending != 0 || state.bytes != 0)
@@ -59,7 +66,13 @@ void initBarrier(SharedBarrier *barrier, u32 count, Where where) {
     if (state.barrier == barrier)
       fail(where, "mbarrier at 0x%x is initialized twice", offsetOf(barrier));
   barrier->state = kBarrierMark;
-  block().sharedBarriers.push_back({barrier, count, count, 0, 0, {}, where});
+  block().sharedBarriers.push_back(
+      {barrier, count, count, 0, 0, {}, where, self().threadIndex, false});
+}
+
+void fenceBarriers() {
+  for (BarrierState &state : block().sharedBarriers)
+    state.fenced |= state.owner == self().threadIndex;
 }
 
 void arriveBarrier(SharedBarrier *barrier, u32 bytes, Where where) {
@@ -78,9 +91,7 @@ void arriveBarrier(SharedBarrier *barrier, u32 bytes, Where where) {
 bool barrierPassed(SharedBarrier *barrier, u32 parity, Where where) {
   if (stateOf(barrier, where).phase != parity)
     return true;
-  // A loop of tries must let others run.
-  wake(self().threadIndex);
-  suspend("mbarrier", offsetOf(barrier), where);
+  lookAgain(where);
   return stateOf(barrier, where).phase != parity;
 }
 
@@ -97,7 +108,7 @@ void issueBulkCopy(void *shared, const void *global, u32 bytes, SharedBarrier *b
   checkAligned(global, 16, "bulk copy from", where);
   if (bytes == 0 || bytes % 16 != 0)
     fail(where, "bulk copy of %u bytes: not a multiple of 16", bytes);
-  stateOf(barrier, where);
+  checkBarrierOfCopy(barrier, where);
   for (u32 at = 0; at < bytes; at += kLineBytes)
     queueLine(offset + at, static_cast<const u8 *>(global) + at, std::min(kLineBytes, bytes - at),
               false, barrier);
@@ -114,7 +125,7 @@ void issueTensorCopy(void *shared, const TensorMap *map, i32 x, i32 y, SharedBar
          tensor.boxColumns, tensor.elementBytes);
   const u32 offset = sharedOffset(shared, static_cast<size_t>(rowBytes) * tensor.boxRows, 128,
                                   "tensor copy to", where);
-  stateOf(barrier, where);
+  checkBarrierOfCopy(barrier, where);
   std::vector<u8> row(rowBytes);
   for (u32 r = 0; r < tensor.boxRows; ++r) {
     for (u32 c = 0; c < tensor.boxColumns; ++c) {
@@ -147,8 +158,10 @@ bool completeOne() {
     index = random(b.lines.size());
   const Line line = b.lines[index];
   b.lines.erase(b.lines.begin() + static_cast<std::ptrdiff_t>(index));
-  for (u32 i = 0; i < line.bytes / 16; ++i)
+  for (u32 i = 0; i < line.bytes / 16; ++i) {
     std::memcpy(b.window + line.offsets[i], line.data + 16 * i, 16);
+    b.copied[line.offsets[i] / 16] = true;
+  }
   for (BarrierState &state : b.sharedBarriers)
     if (state.barrier == line.barrier) {
       state.bytes -= static_cast<i32>(line.bytes);

@@ -29,6 +29,9 @@ void loadOperandRow(u64 descriptor, u32 row, u16 (&elements)[16], Where where) {
     const u32 offset = at ^ (at >> 7 & 7) << 4;
     const void *from = block().window + offset;
     sharedOffset(from, 16, 16, "operand of wgmma", where);
+    if (!block().copied[offset / 16] && !block().asyncFenced)
+      fail(where, "wgmma reads what threads wrote at 0x%x, and none has called fenceAsyncShared",
+           offset);
     std::memcpy(&elements[8 * chunk], from, 16);
   }
 }
@@ -148,6 +151,8 @@ void issueWgmma(const WgmmaLane &lane) {
   WgmmaLane mine = lane;
   warpCollective(issueForWarp, &mine, "wgmma", lane.where);
 }
+
+void fenceAsync() { block().asyncFenced = true; }
 
 void fenceWgmma(Where where) {
   warpCollective([](void *const(&)[32]) { ownWarp().fenced = true; }, nullptr, "wgmmaFence", where);
