@@ -26,6 +26,13 @@ cuda::KernelSource scaleKernel(const std::string &name, const std::string &facto
           {}};
 }
 
+/// One kind of the engine is enough for this program.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kSanitize = true;
+#else
+constexpr bool kSanitize = false;
+#endif
+
 /// Sets a variable of the environment for its lifetime.
 class ScopedVariable {
 public:
@@ -82,8 +89,8 @@ TEST_CASE("kernels of several sources run from one object") {
 TEST_CASE("equal kernels give equal bytes") {
   const cuda::KernelSource sources[] = {scaleKernel("twice", "2.0f"),
                                         scaleKernel("halved", "0.5f")};
-  auto one = cuda::compileForHost(sources, {.processes = 1});
-  auto two = cuda::compileForHost(sources, {.processes = 2});
+  auto one = cuda::compileForHost(sources, {.processes = 1, .sanitize = kSanitize});
+  auto two = cuda::compileForHost(sources, {.processes = 2, .sanitize = kSanitize});
   REQUIRE(one.isOk());
   REQUIRE(two.isOk());
   CHECK(*one == *two);
@@ -91,7 +98,7 @@ TEST_CASE("equal kernels give equal bytes") {
 
 TEST_CASE("a kernel that does not compile is named with the compiler's words") {
   const cuda::KernelSource source = scaleKernel("broken", "nothing");
-  auto object = cuda::compileForHost({&source, 1}, {});
+  auto object = cuda::compileForHost({&source, 1}, {.sanitize = kSanitize});
   REQUIRE(!object.isOk());
   CHECK(object.status().id() == "host-compile-failed");
   CHECK(object.status().message().find("broken") != std::string::npos);

@@ -80,9 +80,10 @@ def pairing(files):
                 if f"tests/passes/{flag}.mlir" not in names:
                     yield f"{path}:1: needs tests/passes/{flag}.mlir"
         if path.startswith("codegen/cuda/kernels/") and name.suffix == ".cuh":
-            snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name.stem).lower()
-            if f"tests/cuda/{snake}_test.cpp" not in names:
-                yield f"{path}:1: needs tests/cuda/{snake}_test.cpp"
+            words = re.sub(r"(?<!^)(?=[A-Z])", "_", name.stem).lower().split("_")
+            tests = [f"tests/cuda/{'_'.join(words[:n])}_test.cpp" for n in range(len(words), 0, -1)]
+            if not names.intersection(tests):
+                yield f"{path}:1: needs one of {', '.join(tests)}"
 
 
 def sizes(files):
