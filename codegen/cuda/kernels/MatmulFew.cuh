@@ -8,7 +8,7 @@
 //   writes   what the epilogue stores
 //   order    a slice is one chain of mma.m16n8k16 over ascending k from +0 (integer weights: one
 //            per scale group, F = fma(chain, scale, F)); slices are added left to right
-//   shared   ring of rows per warp; with several slices their sums
+//   shared   ring of rows per warp; the slices' sums
 //
 // `Tile` says: kStripWarps, kSliceWarps; kWarpStrips strips of a warp; kDepth; kMaxTiles tiles of 8
 // tokens that the launch can have.
@@ -71,8 +71,9 @@ public:
 
   bool exists() const { return exists_; }
 
-  /// Sums of all its slices; with several they are in shared memory afterwards, else here.
-  void run(WarpSums &result) {
+  /// Leaves the sums of its slices in shared memory: with several slices in the block's part, else
+  /// in its own ring.
+  void run() {
     uint4 words[Tile::kDepth][kStripsOfWarp][Weights::kWords];
     INGOT_UNROLL
     for (u32 i = 0; i < Tile::kDepth; ++i)
@@ -83,7 +84,9 @@ public:
     for (u32 i = 0; i < kFewStages - 1; ++i)
       copyRows(begin_ + i, i);
     chain_.clear();
+    WarpSums result;
     result.clear();
+    INGOT_LOOP
     for (u32 block = begin_; block < end_; block += Tile::kDepth)
       INGOT_UNROLL
     for (u32 i = 0; i < Tile::kDepth; ++i) {
@@ -96,7 +99,12 @@ public:
       copyRows(block + i + kFewStages - 1, block + i + kFewStages - 1 - begin_);
     }
     copyWait<0>();
+    if constexpr (Weights::kSlices == 1) {
+      syncWarp(); // the stages were read
+      store(reinterpret_cast<float *>(ring_), result);
+    }
   }
+  const float *ownSums() const { return reinterpret_cast<const float *>(ring_); }
 
 private:
   /// One block of K of the strips, if there is one.
@@ -198,16 +206,19 @@ private:
     }
     if constexpr (Weights::kSlices > 1) {
       auto *sums = reinterpret_cast<float *>(dynamicShared() + Shared::kWarps * Shared::kRingBytes);
-      INGOT_UNROLL
-      for (u32 s = 0; s < kStripsOfWarp; ++s)
-        INGOT_UNROLL
-      for (u32 n = 0; n < kTiles; ++n)
-        INGOT_UNROLL
-      for (u32 i = 0; i < 4; ++i)
-        sums[(((slice * Shared::kBlockStrips + firstStrip_ + s) * kTiles + n) * 4 + i) * kWarp +
-             laneId()] = result.x[s][n][i];
+      store(sums + (slice * Shared::kBlockStrips + firstStrip_) * kTiles * 4 * kWarp, result);
       result.clear();
     }
+  }
+  /// [strip][tile][4][lane]
+  static void store(float *to, const WarpSums &sums) {
+    INGOT_UNROLL
+    for (u32 s = 0; s < kStripsOfWarp; ++s)
+      INGOT_UNROLL
+    for (u32 n = 0; n < kTiles; ++n)
+      INGOT_UNROLL
+    for (u32 i = 0; i < 4; ++i)
+      to[((s * kTiles + n) * 4 + i) * kWarp + laneId()] = sums.x[s][n][i];
   }
 
   u32 rows_, firstStrip_, begin_, end_;
@@ -218,63 +229,47 @@ private:
   WarpSums chain_; ///< of the group or slice at hand
 };
 
-/// Left fold of the slices and the epilogue of what a block has: kCount / 2 strips.
-template <class Config, class Tile, class Epilogue, u32 kTiles>
-inline void foldFew(const KernelArgs &args, u32 rows) {
-  using Weights = Stream<Config>;
-  using Shared = FewShared<Config, Tile>;
-  constexpr u32 kCount = Shared::kBlockStrips * 2;
-  const auto *sums =
-      reinterpret_cast<const float *>(dynamicShared() + Shared::kWarps * Shared::kRingBytes) +
-      laneId();
-  const u32 base = blockIndex() * Shared::kBlockStrips * kStripRows;
-  // A task is one of the two tokens that a lane has in a tile.
-  for (u32 task = warpId(); task < kTiles * 2; task += Shared::kWarps) {
+/// Left fold of the slices of kStrips strips and their epilogue, for tasks first, first + step,
+/// ...: a task is one of the two tokens that a lane has in a tile. sums:
+/// [slice][strip][tile][4][lane].
+template <class Epilogue, u32 kSlices, u32 kStrips, u32 kTiles>
+inline void finishFew(const KernelArgs &args, const float *sums, u32 column, u32 rows, u32 first,
+                      u32 step) {
+  constexpr u32 kCount = kStrips * 2;
+  const u32 lane = laneId();
+  INGOT_LOOP
+  for (u32 task = first; task < kTiles * 2; task += step) {
     const u32 n = task / 2, second = task % 2;
-    Values<kCount> total{};
+    Values<kCount> total;
     INGOT_UNROLL
-    for (u32 slice = 0; slice < Weights::kSlices; ++slice)
+    for (u32 slice = 0; slice < kSlices; ++slice)
       INGOT_UNROLL
     for (u32 i = 0; i < kCount; ++i) {
-      const u32 strip = slice * Shared::kBlockStrips + i / 2;
-      const float sum = sums[((strip * kTiles + n) * 4 + second + i % 2 * 2) * kWarp];
+      const u32 strip = slice * kStrips + i / 2;
+      const float sum = sums[((strip * kTiles + n) * 4 + second + i % 2 * 2) * kWarp + lane];
       total.x[i] = slice == 0 ? sum : total.x[i] + sum;
     }
-    const u32 row = n * 8 + laneId() % 4 * 2 + second;
-    Epilogue::template apply<kCount>(args, Spot{row, base, laneId() / 4, row < rows}, total);
-  }
-}
-
-/// The epilogue of a warp that holds whole panels.
-template <class Epilogue, u32 kStripsOfWarp, u32 kTiles>
-inline void finishFew(const KernelArgs &args, u32 strip, u32 rows,
-                      const Sums<kStripsOfWarp, kTiles> &sums) {
-  INGOT_UNROLL
-  for (u32 n = 0; n < kTiles; ++n)
-    INGOT_UNROLL
-  for (u32 second = 0; second < 2; ++second) {
-    Values<kStripsOfWarp * 2> v;
-    INGOT_UNROLL
-    for (u32 i = 0; i < kStripsOfWarp * 2; ++i)
-      v.x[i] = sums.x[i / 2][n][second + i % 2 * 2];
-    const u32 row = n * 8 + laneId() % 4 * 2 + second;
-    Epilogue::template apply<kStripsOfWarp * 2>(
-        args, Spot{row, strip * kStripRows, laneId() / 4, row < rows}, v);
+    const u32 row = n * 8 + lane % 4 * 2 + second;
+    Epilogue::template apply<kCount>(args, Spot{row, column, lane / 4, row < rows}, total);
   }
 }
 
 template <class Config, class Tile, class Epilogue, u32 kTiles>
 inline void multiplyFew(const KernelArgs &args, u32 rows) {
   using Shared = FewShared<Config, Tile>;
+  constexpr u32 kSlices = Stream<Config>::kSlices;
   FewWarp<Config, Tile, kTiles> warp(args, rows);
-  Sums<Tile::kWarpStrips, kTiles> sums;
-  warp.run(sums);
-  if constexpr (Stream<Config>::kSlices > 1) {
+  warp.run();
+  const u32 strip = blockIndex() * Shared::kBlockStrips;
+  if constexpr (kSlices > 1) {
     syncThreads();
-    foldFew<Config, Tile, Epilogue, kTiles>(args, rows);
+    finishFew<Epilogue, kSlices, Shared::kBlockStrips, kTiles>(
+        args,
+        reinterpret_cast<const float *>(dynamicShared() + Shared::kWarps * Shared::kRingBytes),
+        strip * kStripRows, rows, warpId(), Shared::kWarps);
   } else if (warp.exists()) {
-    const u32 strip = blockIndex() * Shared::kBlockStrips + warpId() * Tile::kWarpStrips;
-    finishFew<Epilogue>(args, strip, rows, sums);
+    finishFew<Epilogue, 1, Tile::kWarpStrips, kTiles>(
+        args, warp.ownSums(), (strip + warpId() * Tile::kWarpStrips) * kStripRows, rows, 0, 1);
   }
 }
 
