@@ -81,6 +81,20 @@ struct KvRowsLayout {
   constexpr uint64_t blockBytes() const { return layers * layerBytes(); }
 };
 
+/// How the token of one returned row is chosen on a device: the fields of SamplingParams
+/// (runtime/engine/Sampler.h), and the index of the token in its sequence.
+struct SampleParams {
+  float temperature; ///< 0 = greedy
+  float minP, topP;
+  uint32_t topK;
+  uint64_t seed;
+  uint64_t position;
+  uint32_t sampleIndex;
+  uint32_t reserved;
+};
+/// The id of a row that holds a NaN, +infinity, or nothing but -infinity.
+inline constexpr uint32_t kNotFinite = 0xffffffffu;
+
 /// A kernel does the items [begin, end) of its launch and nothing else; it never looks at the
 /// thread count. `args` holds 64-bit slots: slot 0 is always the batch (every kernel needs the
 /// number of rows), then come the fused op's operands in order without those of batch type, then
@@ -118,6 +132,6 @@ constexpr uint64_t actMetaRowBytes(uint64_t columns) {
 }
 
 static_assert(offsetof(BatchView, tokenIds) == 16 && sizeof(BatchView) == 16 + 12 * 8);
-static_assert(sizeof(KvView) == 32);
+static_assert(sizeof(KvView) == 32 && sizeof(SampleParams) == 40);
 
 } // namespace ingot::abi

@@ -1,0 +1,21 @@
+#include "codegen/cuda/EmitSample.h"
+
+#include "runtime/base/Format.h"
+
+namespace ingot::cuda {
+
+KernelSource emitSample(uint32_t vocabulary, std::string_view name, TokenBound bound) {
+  constexpr uint32_t kSampleThreads = 1024, kSampleBytes = 25096; // of Sample.cuh
+  KernelSource source;
+  source.name = std::string(name);
+  source.shape.threads = kSampleThreads;
+  source.shape.dynamicSharedBytes = kSampleBytes;
+  source.shape.scratchBytes = bound.maxTokens * abi::f32RowBytes(vocabulary);
+  source.text = format("#include \"codegen/cuda/kernels/Sample.cuh\"\n\nnamespace ingot::gpu {\n\n"
+                       "static_assert(sizeof(SampleShared) == %u);\n\n"
+                       "INGOT_KERNEL(%s, %u) { sample<%u>(args); }\n\n} // namespace ingot::gpu\n",
+                       kSampleBytes, source.name.c_str(), kSampleThreads, vocabulary);
+  return source;
+}
+
+} // namespace ingot::cuda
