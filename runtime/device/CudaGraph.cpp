@@ -14,23 +14,28 @@ constexpr uint64_t kMaxGridX = 0x7fffffff, kMaxGridY = 65535;
 
 constexpr uint64_t ceilDiv(uint64_t value, uint64_t by) { return (value + by - 1) / by; }
 
-CopyParams toDevice(StepMemory &memory, uint32_t slot, uint64_t bytes) {
+/// The driver takes a run of bytes as a block with one row.
+CopyParams oneRow(uint64_t bytes) {
   CopyParams params;
+  params.widthBytes = params.srcPitch = params.dstPitch = bytes;
+  return params;
+}
+
+CopyParams toDevice(StepMemory &memory, uint32_t slot, uint64_t bytes) {
+  CopyParams params = oneRow(bytes);
   params.srcType = kMemoryHost;
   params.srcHost = memory.host(slot);
   params.dstType = kMemoryDevice;
   params.dstDevice = memory.address();
-  params.widthBytes = bytes;
   return params;
 }
 
 CopyParams toHost(StepMemory &memory, uint32_t slot, uint64_t bytes) {
-  CopyParams params;
+  CopyParams params = oneRow(bytes);
   params.srcType = kMemoryDevice;
   params.srcDevice = memory.address();
   params.dstType = kMemoryHost;
   params.dstHost = memory.host(slot);
-  params.widthBytes = bytes;
   return params;
 }
 
