@@ -38,11 +38,9 @@ void collect(std::vector<Event> events, std::map<RequestId, Answer> &answers) {
 }
 
 void poisonFreeBlocks(Engine &engine) {
-  const std::span<uint8_t> pool = engine.executor().kvPool();
-  const uint64_t blockBytes = engine.executor().kvBlockBytes();
   for (uint32_t block = 0; block < engine.pool().totalBlocks(); ++block)
     if (engine.pool().references(block) == 0)
-      std::memset(pool.data() + block * blockBytes, 0xff, blockBytes);
+      demand(engine.executor().fillKvBlock(block, 0xff));
 }
 
 std::vector<Answer> runTogether(Engine &engine, const std::vector<Request> &requests,

@@ -1,8 +1,9 @@
 // Many requests of one artifact at once, arriving and leaving at random, in a KV pool too small
 // for them: each must get, bit for bit, what it gets alone.
 //
-//   ingot-mixed-requests ARTIFACT COUNT [SEED]
+//   ingot-mixed-requests ARTIFACT COUNT [SEED [DIVISOR]]
 //
+// Lengths are divided by DIVISOR, for devices that are slow.//
 // Free blocks hold NaN at every step. Fails also when nothing was preempted or cancelled, because
 // then the program does not test what it claims.
 
@@ -18,7 +19,18 @@ using namespace ingot::e2e;
 
 namespace {
 
-constexpr uint32_t kLongestPrompt = 400, kMostNewTokens = 150;
+/// Sizes of a crowd.
+struct Scale {
+  uint32_t longestPrompt, shortPrompt, mostNewTokens;
+  uint32_t kvBlocks; ///< little more than the longest request fills
+  uint32_t batchTokens, chunkTokens;
+  uint32_t stepsPerCancel;
+
+  explicit Scale(uint32_t divisor)
+      : longestPrompt(400 / divisor), shortPrompt(60 / divisor), mostNewTokens(150 / divisor),
+        kvBlocks((longestPrompt + mostNewTokens) / 16 + 2), batchTokens(96 / divisor),
+        chunkTokens(40 / divisor), stepsPerCancel(60 / divisor) {}
+};
 
 /// Random numbers in a fixed order.
 class Dice {
@@ -32,11 +44,12 @@ private:
   uint64_t key_, counter_ = 0;
 };
 
-Request randomRequest(Dice &dice, uint32_t vocab) {
+Request randomRequest(Dice &dice, uint32_t vocab, const Scale &scale) {
   Request request;
-  request.prompt = randomPrompt(dice.below(1u << 30),
-                                1 + dice.below(dice.below(3) ? 60 : kLongestPrompt), vocab);
-  request.maxTokens = 1 + dice.below(kMostNewTokens);
+  request.prompt =
+      randomPrompt(dice.below(1u << 30),
+                   1 + dice.below(dice.below(3) ? scale.shortPrompt : scale.longestPrompt), vocab);
+  request.maxTokens = 1 + dice.below(scale.mostNewTokens);
   request.ignoreEos = dice.below(3) != 0;
   if (dice.below(2) == 0) {
     request.sampling.temperature = 0.5f + 0.25f * static_cast<float>(dice.below(4));
@@ -57,12 +70,12 @@ struct Crowd {
   bool allBlocksFree = false;
 };
 
-SessionOptions smallPool(uint64_t seed) {
+SessionOptions smallPool(uint64_t seed, const Scale &scale) {
   SessionOptions options;
   options.cpu.threads = 2;
-  options.engine.maxBatchTokens = 96;
-  options.engine.maxChunkTokens = 40;
-  options.engine.kvBlocks = 36; // 576 positions at 16 a block: little more than the longest
+  options.engine.maxBatchTokens = scale.batchTokens;
+  options.engine.maxChunkTokens = scale.chunkTokens;
+  options.engine.kvBlocks = scale.kvBlocks;
   options.engine.shuffleBlocks = seed + 1;
   return options;
 }
@@ -78,8 +91,8 @@ void cancelOne(Engine &engine, Dice &dice, const std::vector<RequestId> &ids,
     engine.cancel(open[dice.below(2) ? 0 : dice.below(uint32_t(open.size()))]);
 }
 
-Crowd runCrowd(const std::string &path, uint32_t count, uint64_t seed) {
-  const auto session = demand(Session::open(path, smallPool(seed)));
+Crowd runCrowd(const std::string &path, uint32_t count, uint64_t seed, const Scale &scale) {
+  const auto session = demand(Session::open(path, smallPool(seed, scale)));
   Engine &engine = session->engine();
   Dice dice(seed);
   Crowd crowd;
@@ -89,10 +102,10 @@ Crowd runCrowd(const std::string &path, uint32_t count, uint64_t seed) {
     // Clumps of arrivals; pages of the departed hold NaN.
     uint32_t news = dice.below(6) == 0 ? 1 + dice.below(7) : 0;
     for (; news > 0 && crowd.requests.size() < count; --news) {
-      crowd.requests.push_back(randomRequest(dice, session->manifest().plan.vocab));
+      crowd.requests.push_back(randomRequest(dice, session->manifest().plan.vocab, scale));
       ids.push_back(demand(engine.submit(crowd.requests.back())));
     }
-    if (dice.below(60) == 0)
+    if (dice.below(scale.stepsPerCancel) == 0)
       cancelOne(engine, dice, ids, byId);
     poisonFreeBlocks(engine);
     busy = engine.step();
@@ -116,12 +129,13 @@ bool isBeginning(const Answer &part, const Answer &whole) {
 
 int main(int argc, char **argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: ingot-mixed-requests ARTIFACT COUNT [SEED]\n");
+    std::fprintf(stderr, "usage: ingot-mixed-requests ARTIFACT COUNT [SEED [DIVISOR]]\n");
     return 64;
   }
   const auto count = static_cast<uint32_t>(std::strtoul(argv[2], nullptr, 10));
   const uint64_t seed = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1;
-  const Crowd crowd = runCrowd(argv[1], count, seed);
+  const Scale scale(argc > 4 ? static_cast<uint32_t>(std::strtoul(argv[4], nullptr, 10)) : 1);
+  const Crowd crowd = runCrowd(argv[1], count, seed, scale);
 
   SessionOptions options;
   options.cpu.threads = 1;

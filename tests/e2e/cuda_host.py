@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""CUDA kernels without a GPU: whole models through the CUDA device, on a driver that executes on the host.
+
+usage: cuda_host.py BIN_DIR MOCK_DRIVER [every]     every: all formats, longer documents
+
+Compared with the reference (tolerance 0), with themselves (chunks, neighbours, the order in which threads
+run, preemption) and with the CPU target at the same recipe (forced tokens; counted limits).
+"""
+import os
+import pathlib
+import shutil
+import sys
+
+import bits
+import harness
+
+# How far CPU and CUDA may differ at the same recipe: absolute, of log-probabilities along forced tokens. The
+# CPU sums in float32, the matrix unit cuts what lies below its window.
+MOST, ROOT_MEAN_SQUARE = 0.5, 0.05
+
+# Requests, seed and divisor of lengths (mixed_requests.cpp) that preempt and cancel in few steps.
+CROWD = (7, 38, 4)
+
+
+class CudaHost(harness.Harness):
+    """Tools with the driver that executes kernels on the host; its settings go by environment."""
+
+    def __init__(self, bin_dir, driver):
+        super().__init__(bin_dir)
+        os.environ["INGOT_CUDA_DRIVER"] = str(pathlib.Path(driver).resolve())
+
+    def settings(self, **values):
+        os.environ["INGOT_MOCK"] = " ".join(f"{key}={value}" for key, value in values.items())
+
+    def compile_cuda(self, model, name, *flags):
+        path = self.dir / name
+        done = self.tool("ingotc", model, "-o", path, "--target", "cpu:x86-64-v3,cuda-host", "--max-tokens", 64,
+                         "--token-buckets", 16, *flags, timeout=900)
+        if done.returncode != 0:
+            raise SystemExit(f"ingotc {model} {flags}: exit {done.returncode}\n{done.stderr}")
+        return path
+
+
+def known_answers(test, artifact, name):
+    """The reference and the kernels agree to the last bit on the matrix unit that the answers are for."""
+    test.settings(arch=90)
+    result = test.json("ingot", "verify", artifact, "--run", "--device", "cuda", "--json")
+    answers = [part for part in result["parts"] if part["name"].startswith("answer")]
+    test.check(len(answers) >= 3, f"{name}: {len(answers)} known answers")
+    for part in answers:
+        test.check("largest error 0," in part["detail"], f"{name}: {part['name']}: {part['detail']}")
+
+
+def same_bits(test, artifact, file, name):
+    """Nothing that moves work moves a bit."""
+    test.settings(arch=90, order=0)
+    want = bits.logprobs(test, artifact, file, "--device", "cuda")
+    for chunk in (5, 33):
+        got = bits.logprobs(test, artifact, file, "--device", "cuda", "--max-tokens-per-step", chunk)
+        test.check(got == want, f"{name}: steps of {chunk} tokens change bits")
+    got = bits.logprobs(test, artifact, file, "--device", "cuda", "--max-seqs", 1)
+    test.check(got == want, f"{name}: neighbours change bits")
+    for order in (1, 2):
+        test.settings(arch=90, order=order, seed=11)
+        got = bits.logprobs(test, artifact, file, "--device", "cuda")
+        test.check(got == want, f"{name}: the order of threads changes bits (order {order})")
+    test.settings(arch=80)
+    older = bits.logprobs(test, artifact, file, "--device", "cuda")
+    test.check(older != want or "bf16" not in name, f"{name}: sm_80 and sm_90 give the same bits; the test is blind")
+    return want
+
+
+def near_cpu(test, artifact, file, cuda, name):
+    cpu = bits.logprobs(test, artifact, file, "--device", "cpu")
+    differences = [abs(a - b) for x, y in zip(cpu, cuda) for a, b in zip(x, y)
+                   if a is not None and b is not None]
+    most = max(differences)
+    square = (sum(d * d for d in differences) / len(differences)) ** 0.5
+    print(f"{name}: CPU against CUDA over {len(differences)} forced tokens: at most {most:.4f}, "
+          f"root mean square {square:.5f}")
+    test.check(most <= MOST and square <= ROOT_MEAN_SQUARE,
+               f"{name}: CPU and CUDA differ by {most:.3f}, root mean square {square:.4f}")
+
+
+def main():
+    test = CudaHost(sys.argv[1], sys.argv[2])
+    every = "every" in sys.argv
+    cases = [(harness.MODEL, ("bf16",)), (harness.GOLDENS / "qwen3", ("int4",))]
+    if every:
+        cases += [(harness.GOLDENS / "llama-bias", ("int8", "--group", "0")), (harness.MODEL, ("int4", "--group", "64")),
+                  (harness.GOLDENS / "llama3-scaled", ("bf16",))]
+    for index, (folder, quant) in enumerate(cases):
+        name = f"{folder.name} {' '.join(quant)}"
+        artifact = test.compile_cuda(folder, f"{index}.ingot", "--quant", *quant)
+        known_answers(test, artifact, name)
+        vocab = test.json("ingot", "inspect", artifact, "--json")["plan"]["vocab"]
+        documents = bits.documents(vocab, 3)
+        if not every:
+            documents = [documents[i] for i in (0, 2, 6)]
+        file = harness.token_file(test.dir / f"{index}.json", documents)
+        cuda = same_bits(test, artifact, file, name)
+        if quant[0] == "bf16":
+            near_cpu(test, artifact, file, cuda, name)
+        if index == 0:
+            crowd(test, artifact, *((60, 1, 4) if every else CROWD))
+    test.finish()
+
+
+def crowd(test, artifact, requests, seed, divisor):
+    """Arrivals, cancellations and preemptions in a small pool: each request as if it were alone."""
+    test.settings(arch=90, order=2, seed=5)
+    done = test.tool("ingot-mixed-requests", artifact, requests, seed, divisor, timeout=900)
+    print(done.stdout.strip())
+    test.check(done.returncode == 0, f"mixed requests: {done.stdout} {done.stderr}")
+
+
+if __name__ == "__main__":
+    if not shutil.which(os.environ.get("INGOT_CXX", "c++")):
+        print("skipped: no C++ compiler to build host kernels with")
+        sys.exit(0)
+    main()
