@@ -19,8 +19,7 @@ Result<std::unique_ptr<Session>> Session::open(const std::string &path,
   }
   INGOT_ASSIGN(session->chosen_,
                chooseDevice(artifact, {options.device, options.cpu, options.allowJit}));
-  if (artifact.manifest().target != session->chosen_.target)
-    session->other_ = artifact.manifest().withProgram(session->chosen_.target);
+  session->manifest_ = artifact.manifestFor(session->chosen_.target);
 
   EngineParts parts{&session->manifest(), {}, session->chosen_.device.get(), session->tokenizer_};
   for (uint32_t i = 0; i < artifact.manifest().params.size(); ++i)

@@ -25,7 +25,7 @@ public:
 
   const Artifact &artifact() const { return *artifact_; }
   /// With the program of the device's target as its own.
-  const artifact::Manifest &manifest() const { return other_ ? *other_ : artifact_->manifest(); }
+  const artifact::Manifest &manifest() const { return *manifest_; }
   Device &device() { return *chosen_.device; }
   /// The device when it is the CPU, else null.
   CpuDevice *cpu() { return chosen_.cpu; }
@@ -43,7 +43,7 @@ private:
 
   std::unique_ptr<Artifact> artifact_;
   std::optional<Tokenizer> tokenizer_;
-  std::optional<artifact::Manifest> other_; ///< when the device's target is not the first
+  const artifact::Manifest *manifest_ = nullptr; ///< owned by the artifact
   ChosenDevice chosen_;
   std::unique_ptr<Engine> engine_;
   std::thread verifier_; ///< only with VerifyMode::Background (or Auto of a large artifact)

@@ -10,7 +10,7 @@ import pathlib
 import re
 import sys
 
-from table import ROOT, Table, call, find
+from table import ROOT, call, find, main_of
 import harness
 import shared_models
 
@@ -253,22 +253,5 @@ ROWS = {function.__name__: function for function in
         (goldens, shared, mixed, invariance, builds, fuzz, size, suites, speed)}
 
 
-def main(arguments):
-    if "--list" in arguments:
-        print("\n".join(f"{name:12} {row.__doc__.splitlines()[0]}" for name, row in ROWS.items()))
-        return 0
-    quick = "--quick" in arguments
-    words = [word for word in arguments if word != "--quick"]
-    unknown = [name for name in words[1:] if name not in ROWS]
-    if not words or unknown:
-        print(f"error[usage]: {__doc__.splitlines()[2]}; rows: {' '.join(ROWS)}", file=sys.stderr)
-        return 64
-    acceptance, table = Acceptance(words[0], quick), Table()
-    for name in words[1:] or ROWS:
-        table.run(name, ROWS[name], acceptance)
-    print("\n" + table.markdown())
-    return table.exit_code()
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main_of(__doc__, ROWS, Acceptance, sys.argv[1:]))

@@ -71,3 +71,21 @@ def find(pattern, text):
     if not match:
         raise Failed(f"no '{pattern}' in the output: {text.strip()[-200:]}")
     return match[1]
+
+
+def main_of(usage, rows, acceptance, arguments):
+    """Runs the rows named in `arguments` behind the folder of binaries, or all; the exit code."""
+    if "--list" in arguments:
+        print("\n".join(f"{name:12} {row.__doc__.splitlines()[0]}" for name, row in rows.items()))
+        return 0
+    quick = "--quick" in arguments
+    words = [word for word in arguments if word != "--quick"]
+    unknown = [name for name in words[1:] if name not in rows]
+    if not words or unknown:
+        print(f"error[usage]: {usage.splitlines()[2]}; rows: {' '.join(rows)}", file=sys.stderr)
+        return 64
+    state, table = acceptance(words[0], quick), Table()
+    for name in words[1:] or rows:
+        table.run(name, rows[name], state)
+    print("\n" + table.markdown())
+    return table.exit_code()
