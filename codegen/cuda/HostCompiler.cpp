@@ -185,6 +185,7 @@ Status writeHeaders(const ScratchFolder &folder) {
 // arrays only and is most of the time: never sanitized.
 constexpr const char *kEngineUnits[] = {"host-engine", "host-arithmetic"};
 constexpr std::string_view kEngineTexts[] = {"#include \"codegen/cuda/host/Engine.cpp\"\n"
+                                             "#include \"codegen/cuda/host/Fibers.cpp\"\n"
                                              "#include \"codegen/cuda/host/Copies.cpp\"\n"
                                              "#include \"codegen/cuda/host/Transactions.cpp\"\n"
                                              "#include \"codegen/cuda/host/Warpgroup.cpp\"\n"
@@ -220,7 +221,8 @@ Status placeEngine(const ScratchFolder &folder, const HostCompileOptions &option
 
 Status link(const ScratchFolder &folder, const std::vector<Job> &units, bool sanitize) {
   Job job{"link",
-          {compilerName(), "-shared", "-Wl,--build-id=none", "-Wl,-Bsymbolic", "-o", "kernels.so"}};
+          {compilerName(), "-shared", "-pthread", "-Wl,--build-id=none", "-Wl,-Bsymbolic", "-o",
+           "kernels.so"}};
   if (sanitize)
     job.arguments.push_back("-fsanitize=address,undefined");
   else

@@ -186,6 +186,27 @@ TEST_CASE("every block and thread runs once, atomics count them") {
       std::all_of(std::begin(results.seen), std::end(results.seen), [](u32 n) { return n == 1; }));
 }
 
+TEST_CASE("blocks on several OS threads give the same bytes, and their failures") {
+  const auto kernel = [](KernelArgs inner) {
+    INGOT_SHARED(u32, tile, 64);
+    tile[threadIndex()] = blockIndex() * 64 + threadIndex();
+    syncThreads();
+    if (blockIndex() == inner.slot[1] && threadIndex() == 40)
+      return;
+    inner.pointer<u32>(0)[blockIndex() * 64 + threadIndex()] =
+        tile[63 - threadIndex()] + shuffleXor(laneId(), 3);
+  };
+  std::vector<u32> one(64 * 200), several(64 * 200);
+  const auto run = [&](std::vector<u32> &out, u64 broken, u32 workers) {
+    return host::run(kernel, {{address(out.data()), broken}},
+                     {.gridX = 200, .threads = 64, .workers = workers});
+  };
+  CHECK(run(one, 1000, 1) == "");
+  CHECK(run(several, 1000, 3) == "");
+  CHECK(one == several);
+  CHECK_THAT(run(several, 77, 3), Catch::Contains("of block (77, 0)"));
+}
+
 TEST_CASE("named barriers join the warps they count") {
   std::vector<u32> out(96);
   const KernelArgs args = {{address(out.data())}};

@@ -15,7 +15,7 @@ namespace ingot::gpu::host {
 enum class Order : uint32_t { Forward, Reverse, Random };
 inline constexpr Order kOrders[] = {Order::Forward, Order::Reverse, Order::Random};
 
-/// One launch. Blocks run one after another, in ascending, descending or random order.
+/// One launch. Blocks run in ascending, descending or random order.
 struct Launch {
   uint32_t gridX = 1, gridY = 1;
   uint32_t threads = 32;    ///< per block: a multiple of 32, at most 1024
@@ -23,6 +23,7 @@ struct Launch {
   Order order = Order::Forward;
   uint32_t architecture = 90; ///< 80, 86, 89, 90, 100 or 120: which matrix unit
   uint64_t seed = 1;          ///< of Order::Random
+  uint32_t workers = 1;       ///< OS threads that run blocks, each one at a time
 };
 
 /// A kernel of a shared object.

@@ -14,6 +14,7 @@ namespace ingot::gpu::host {
 inline constexpr u32 kWindowBytes = 256 << 10;
 /// Where dynamic shared memory starts in it; what is before is red.
 inline constexpr u32 kDynamicStart = 1024;
+inline constexpr u32 kMaxThreads = 1024;
 /// Shared memory that a block may have on the largest devices (sm_90, sm_100).
 inline constexpr u32 kMaxSharedBytes = 227 << 10;
 inline constexpr u32 kRedZoneBytes = 256;
@@ -138,9 +139,26 @@ struct Block {
   size_t mainBytes = 0;
 };
 
+/// Stacks and shared window of an OS thread, kept from launch to launch.
+struct Arena {
+  char *stacks = nullptr;
+  u8 *window = nullptr;
+
+  Arena();
+  ~Arena();
+  Arena(const Arena &) = delete;
+  Arena &operator=(const Arena &) = delete;
+  /// After threads were abandoned in the middle: nothing on the stacks is poisoned any more.
+  void forget();
+};
+
 /// The block that this OS thread executes.
 Block &block();
+void activate(Block *next);
 Thread &self();
+void startThread(Thread &thread, const Arena &arena);
+/// Runs the ready threads until all have left, or one has failed.
+void runThreads();
 u32 offsetOf(const void *object);
 
 u64 random(u64 below);
