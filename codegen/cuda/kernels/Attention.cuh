@@ -1,16 +1,16 @@
 // Paged attention over a bf16 cache ("kv_bf16_rows"), order #ingot.order<attention_mma, 64, 256>.
 //
-//   item      {run of tokens of one sequence, KV head}; blocks take units (AttentionWork.cuh)
+//   item      {run of tokens of one sequence, KV head}; blocks take units (AttentionWork.h)
 //   reads     bf16 queries; keys and values of what the tokens see, by the block tables
 //   writes    f32 rows with zeros in their padding; scratch
-//   order     AttentionTile.cuh; the same bits for every unit, block and schedule
+//   order     AttentionTile.h; the same bits for every unit, block and schedule
 //   threads   128
-//   shared    tiles, and what AttentionSplit.cuh and AttentionWork.cuh say
+//   shared    tiles, and what AttentionSplit.h and AttentionWork.cuh say
 //   moves     each visible key and value once per unit of rows
 #pragma once
 
-#include "codegen/cuda/kernels/AttentionShared.cuh"
-#include "codegen/cuda/kernels/AttentionSplit.cuh"
+#include "codegen/cuda/kernels/AttentionShared.h"
+#include "codegen/cuda/kernels/AttentionSplit.h"
 
 namespace ingot::gpu {
 

@@ -1,6 +1,7 @@
 // The token of each returned row: temperature, min-p, top-k, top-p and a draw, without sorting.
 //
-//   item     one row; a block of 1024 threads
+//   item     one row
+//   threads  kThreads: 256 for small vocabularies, else 1024
 //   reads    f32 logits, abi::SampleParams; moves the row once, its weights from the second-level
 //            cache for each question
 //   writes   one id per row, abi::kNotFinite where the row is none; scratch: a row of weights
@@ -19,7 +20,7 @@
 
 namespace ingot::gpu {
 
-inline constexpr u32 kSampleThreads = 1024, kSampleWarps = kSampleThreads / 32;
+inline constexpr u32 kSampleWarps = 32; ///< at most
 /// Candidates in shared memory.
 inline constexpr u32 kSampleList = 6144;
 
@@ -44,7 +45,7 @@ inline u64 shuffleXor64(u64 value, u32 mask) {
 }
 
 /// One row by one block.
-template <u32 kVocabulary>
+template <u32 kVocabulary, u32 kThreads>
 class RowSampler {
 public:
   RowSampler(const float *logits, float *weights, const abi::SampleParams &params,
@@ -70,11 +71,13 @@ public:
   }
 
 private:
+  static constexpr u32 kWarps = kThreads / 32;
+
   /// The largest logit, its lowest index; false where the row is not finite.
   bool findMaximum() {
     float best = numerics::floatOf(0xff800000u);
     u32 index = 0, unusable = 0;
-    for (u32 i = threadIndex(); i < kVocabulary; i += kSampleThreads) {
+    for (u32 i = threadIndex(); i < kVocabulary; i += kThreads) {
       const float x = logits_[i];
       unusable |= !(x < numerics::floatOf(0x7f800000u));
       if (x > best)
@@ -91,7 +94,7 @@ private:
     syncThreads();
     best = shared_.maxima[0], index = shared_.counts[0];
     u64 wrong = shared_.sums[0];
-    for (u32 w = 1; w < kSampleWarps; ++w) {
+    for (u32 w = 1; w < kWarps; ++w) {
       takeBetter(best, index, shared_.maxima[w], shared_.counts[w]);
       wrong |= shared_.sums[w];
     }
@@ -107,7 +110,7 @@ private:
   /// Weights into scratch; what min-p drops becomes 0. Counts what is left.
   void makeWeights() {
     Kept kept{0, 0};
-    for (u32 i = threadIndex(); i < kVocabulary; i += kSampleThreads) {
+    for (u32 i = threadIndex(); i < kVocabulary; i += kThreads) {
       float weight = sampling::weightOf(logits_[i], maximum_, params_.temperature);
       weight = weight >= params_.minP ? weight : 0.0f;
       weights_[i] = weight;
@@ -133,7 +136,7 @@ private:
     }
     syncThreads();
     kept = {0, 0};
-    for (u32 w = 0; w < kSampleWarps; ++w) {
+    for (u32 w = 0; w < kWarps; ++w) {
       kept.sum += shared_.sums[w];
       kept.count += shared_.counts[w];
     }
@@ -146,7 +149,7 @@ private:
     const float *from = listed_ ? shared_.list : weights_;
     const u32 count = listed_ ? listedCount_ : kVocabulary;
     Kept kept{0, 0};
-    for (u32 i = threadIndex(); i < count; i += kSampleThreads)
+    for (u32 i = threadIndex(); i < count; i += kThreads)
       if (from[i] >= threshold)
         add(kept, from[i]);
     return total(kept);
@@ -176,7 +179,7 @@ private:
     if (threadIndex() == 0)
       shared_.listed = 0;
     syncThreads();
-    for (u32 i = threadIndex(); i < kVocabulary; i += kSampleThreads)
+    for (u32 i = threadIndex(); i < kVocabulary; i += kThreads)
       if (weights_[i] >= threshold)
         shared_.list[atomicAdd(&shared_.listed, 1)] = weights_[i];
     syncThreads();
@@ -192,7 +195,7 @@ private:
     syncThreads(); // weights of other threads
     u32 begin = 0, end = kVocabulary;
     while (end - begin > 32) {
-      const u32 piece = (end - begin + kSampleWarps - 1) / kSampleWarps;
+      const u32 piece = (end - begin + kWarps - 1) / kWarps;
       const u32 first = begin + warpId() * piece;
       u64 sum = 0;
       for (u32 i = first + laneId(); i < first + piece && i < end; i += 32)
@@ -203,7 +206,7 @@ private:
         shared_.sums[warpId()] = sum;
       syncThreads();
       u32 w = 0;
-      while (w + 1 < kSampleWarps && shared_.sums[w] <= goal)
+      while (w + 1 < kWarps && shared_.sums[w] <= goal)
         goal -= shared_.sums[w++];
       syncThreads();
       begin = begin + w * piece;
@@ -229,7 +232,7 @@ private:
 };
 
 /// Slots: 1 logits, 2 abi::SampleParams [R], 3 ids [R], 4 scratch.
-template <u32 kVocabulary>
+template <u32 kVocabulary, u32 kThreads>
 inline void sample(const KernelArgs &args) {
   constexpr u64 kRowBytes = abi::f32RowBytes(kVocabulary);
   waitForPrior();
@@ -238,9 +241,10 @@ inline void sample(const KernelArgs &args) {
   if (row >= args.pointer<const abi::BatchView>(0)->returnedRows)
     return;
   auto &shared = *reinterpret_cast<SampleShared *>(dynamicShared());
-  RowSampler<kVocabulary> sampler(reinterpret_cast<const float *>(args.slot[1] + row * kRowBytes),
-                                  reinterpret_cast<float *>(args.slot[4] + row * kRowBytes),
-                                  args.pointer<const abi::SampleParams>(2)[row], shared);
+  RowSampler<kVocabulary, kThreads> sampler(
+      reinterpret_cast<const float *>(args.slot[1] + row * kRowBytes),
+      reinterpret_cast<float *>(args.slot[4] + row * kRowBytes),
+      args.pointer<const abi::SampleParams>(2)[row], shared);
   const u32 token = sampler.run();
   if (threadIndex() == 0)
     args.pointer<u32>(3)[row] = token;

@@ -8,7 +8,7 @@
 //   shared    SplitShared and kTiles tiles of keys and of values
 #pragma once
 
-#include "codegen/cuda/kernels/AttentionWork.cuh"
+#include "codegen/cuda/kernels/AttentionWork.h"
 
 namespace ingot::gpu {
 

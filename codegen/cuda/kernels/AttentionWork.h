@@ -12,7 +12,7 @@
 // {maximum, sum, 0, 0, values [kColumns]} f32.
 #pragma once
 
-#include "codegen/cuda/kernels/AttentionTile.cuh"
+#include "codegen/cuda/kernels/AttentionTile.h"
 
 namespace ingot::gpu {
 

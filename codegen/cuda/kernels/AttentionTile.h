@@ -43,7 +43,7 @@ struct AttentionShape {
 
   /// Split way: tiles in shared memory at once.
   static constexpr u32 kTiles = kColumns <= 64 ? 4 : kColumns <= 128 ? 2 : 1;
-  /// Whether long runs of tokens share tiles (AttentionShared.cuh).
+  /// Whether long runs of tokens share tiles (AttentionShared.h).
   static constexpr bool kSharing = kMaxTokens > 16 && kColumns <= 128;
 };
 

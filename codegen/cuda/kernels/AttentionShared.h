@@ -5,7 +5,7 @@
 //   barriers  per tile: copied, read
 #pragma once
 
-#include "codegen/cuda/kernels/AttentionWork.cuh"
+#include "codegen/cuda/kernels/AttentionWork.h"
 
 namespace ingot::gpu {
 
