@@ -222,13 +222,14 @@ private:
 
   std::string manyTile(LaunchShape &launch) const {
     const ManyTile tile = chooseManyTile(shape_, bound_);
-    launch.threads = 256;
+    launch.threads = tile.threads;
     launch.dynamicSharedBytes = tile.sharedBytes(shape_);
     launch.itemsPerBlock = tile.panels;
     launch.tokensPerBlock = tile.tokens;
     return format("struct Tile {\n"
-                  "  static constexpr u32 kPanels = %u, kTokens = %u, kStages = %u;\n};\n",
-                  tile.panels, tile.tokens, tile.stages);
+                  "  static constexpr u32 kPanels = %u, kTokens = %u, kStages = %u;\n"
+                  "  static constexpr u32 kThreads = %u;\n};\n",
+                  tile.panels, tile.tokens, tile.stages, tile.threads);
   }
 
   const KernelProgram &program_;

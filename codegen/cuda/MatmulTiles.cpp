@@ -53,15 +53,18 @@ uint32_t ManyTile::stageBytes(const MatmulShape &shape) const {
 }
 
 ManyTile chooseManyTile(const MatmulShape &shape, TokenBound bound) {
-  ManyTile tile{4, 128, 2};
+  ManyTile tile{4, 128, 2, 256};
   // Sums of a group, of a slice and of the slices before: three sets of registers.
   const bool threeSums = shape.isScaled() && shape.slices() > 1;
   if (bound.maxTokens <= 64 || threeSums)
     tile.tokens = 64;
-  const uint32_t tokenTiles = (bound.maxTokens + tile.tokens - 1) / tile.tokens;
-  if (tile.tokens == 64 && (shape.panels() + 3) / 4 * tokenTiles < kBusyBlocks)
+  // Up to 64 tokens memory is the limit still: rather small tiles than idle multiprocessors.
+  const auto blocks = [&] { return (shape.panels() + tile.panels - 1) / tile.panels; };
+  if (bound.maxTokens <= 64 && blocks() < kBusyBlocks)
     tile.panels = 2;
-  tile.stages = std::clamp(kSharedBytes / tile.stageBytes(shape), 2u, 4u);
+  if (bound.maxTokens <= 64 && blocks() < kBusyBlocks)
+    tile.panels = 1, tile.threads = 128;
+  tile.stages = std::clamp(kSharedBytes / tile.stageBytes(shape), 2u, tile.panels == 4 ? 4u : 6u);
   return tile;
 }
 

@@ -40,7 +40,7 @@ FewTile chooseFewTile(const MatmulShape &shape, TokenBound bound);
 
 /// `Tile` of MatmulMany.cuh.
 struct ManyTile {
-  uint32_t panels, tokens, stages;
+  uint32_t panels, tokens, stages, threads;
   uint32_t stageBytes(const MatmulShape &shape) const;
   uint32_t sharedBytes(const MatmulShape &shape) const { return stages * stageBytes(shape); }
 };

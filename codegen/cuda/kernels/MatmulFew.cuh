@@ -78,7 +78,6 @@ public:
     INGOT_UNROLL
     for (u32 i = 0; i < Tile::kDepth; ++i)
       loadWeights(words[i], begin_ + i);
-    clearMissingRows();
     waitForPrior();
     INGOT_UNROLL
     for (u32 i = 0; i < kFewStages - 1; ++i)
@@ -121,15 +120,9 @@ private:
 
   u8 *stage(u32 index) const { return ring_ + index % kFewStages * Shared::kStageBytes; }
 
-  /// Rows from `rows_` up to whole tiles are zero in every stage; nothing else writes them.
-  void clearMissingRows() {
-    for (u32 at = rows_ * kRowChunks + laneId(); at < kTiles * 8 * kRowChunks; at += kWarp)
-      INGOT_UNROLL
-    for (u32 i = 0; i < kFewStages; ++i)
-      store128(stage(i) + at * 16, uint4{0, 0, 0, 0});
-  }
-
   /// Starts to fill a stage: block `block` of the rows and the scales of groups that end there.
+  /// Rows of a tile that do not exist stay what they were: their columns of the sums are never
+  /// stored.
   void copyRows(u32 block, u32 index) {
     if (block < end_) {
       constexpr u32 kRowsPerStep = kWarp / kRowChunks;

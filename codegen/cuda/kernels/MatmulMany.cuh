@@ -1,7 +1,7 @@
 // Rows times a packed weight for many tokens: limited by the matrix units.
 //
 //   item     a tile of kPanels panels of 32 outputs by kTokens tokens
-//   warps    8: kPanels along the outputs (a panel each), the others along the tokens
+//   warps    kPanels along the outputs (a panel each), the others along the tokens
 //   reads    blocks of 64 k of weights and bf16 rows by cp.async through kStages stages; weights
 //            come out of shared memory as operand A by 16-byte loads, rows as operand B by ldmatrix
 //   writes   what the epilogue stores
@@ -29,13 +29,11 @@ namespace ingot::gpu {
 #endif
 #endif
 
-inline constexpr u32 kManyThreads = 256;
-
 template <class Config, class Tile>
 struct ManyShape {
   using Weights = Stream<Config>;
   static constexpr u32 kStrips = Tile::kPanels * 2;
-  static constexpr u32 kTokenWarps = kManyThreads / kWarp / Tile::kPanels;
+  static constexpr u32 kTokenWarps = Tile::kThreads / kWarp / Tile::kPanels;
   /// Tiles of 8 tokens of a warp.
   static constexpr u32 kTiles = Tile::kTokens / kTokenWarps / 8;
   static constexpr u32 kWeightBytes = kStrips * Weights::kBlockBytes;
@@ -47,6 +45,7 @@ struct ManyShape {
   static_assert(kTiles > 0 && kWeightBytes % 1024 == 0);
   /// A warpgroup's four warps have the four panels of the tile.
   static constexpr bool kWarpgroups = INGOT_MATMUL_WARPGROUPS && Tile::kPanels == 4;
+  static_assert(Tile::kThreads % (Tile::kPanels * kWarp) == 0, "every panel has as many warps");
 };
 
 template <class Config, class Tile>
@@ -128,7 +127,7 @@ private:
   void copyWeights(u32 block, u8 *stage) {
     if (block >= Weights::kBlocks)
       return;
-    constexpr u32 kStripsPerStep = kManyThreads / kStripChunks;
+    constexpr u32 kStripsPerStep = Tile::kThreads / kStripChunks;
     const u32 thread = threadIndex();
     const u64 from = weights_ + block * Weights::kBlockBytes;
     INGOT_UNROLL
@@ -155,7 +154,7 @@ private:
   void copyRows(u32 block, u8 *stage) {
     if (block >= Weights::kBlocks)
       return;
-    constexpr u32 kRowsPerStep = kManyThreads / kRowChunks;
+    constexpr u32 kRowsPerStep = Tile::kThreads / kRowChunks;
     const bool inside = isChunkInside<Config>(block, threadIndex() % kRowChunks);
     INGOT_UNROLL
     for (u32 row = 0; row < Tile::kTokens; row += kRowsPerStep)
