@@ -2,7 +2,7 @@
 
 #include "runtime/base/Format.h"
 
-#include <cassert>
+#include <algorithm>
 #include <cstring>
 
 namespace ingot {
@@ -45,6 +45,19 @@ public:
     table = reinterpret_cast<const uint32_t *>(address_ + used_);
     used_ += bytes;
   }
+  /// A table of rows that are `pitch` words apart, packed to `words` of each.
+  void packRows(const uint32_t *&table, uint64_t rows, uint64_t pitch, uint64_t words) {
+    const uint32_t *row = table;
+    used_ = aligned(used_);
+    table = reinterpret_cast<const uint32_t *>(address_ + used_);
+    for (uint64_t i = 0; i < rows; ++i, row += pitch) {
+      const uint64_t bytes = words * sizeof(uint32_t);
+      fits_ = fits_ && used_ + bytes <= capacity_;
+      if (fits_)
+        std::memcpy(host_ + used_, row, bytes);
+      used_ += bytes;
+    }
+  }
   bool fits() const { return fits_; }
   uint64_t used() const { return used_; }
 
@@ -83,6 +96,7 @@ uint64_t StepTables::kvAddress(size_t layer) const {
 Result<uint64_t> StepTables::fill(const Batch &batch, uint32_t slot) {
   batchView_ = batch.view();
   const uint32_t *blockTable = batch.blockTable();
+  uint32_t pitch = batch.tablePitch();
   uint64_t used = 0;
   if (memory_) {
     abi::BatchView &view = batchView_;
@@ -96,7 +110,9 @@ Result<uint64_t> StepTables::fill(const Batch &batch, uint32_t slot) {
     packer.pack(view.visibleEnd, t);
     packer.pack(view.returnRows, view.returnedRows);
     packer.pack(view.attentionTable, 2 * uint64_t(view.attentionItems));
-    packer.pack(blockTable, uint64_t(view.sequences) * batch.tablePitch());
+    // Contexts may be long: only the blocks that somebody has.
+    pitch = std::min(pitch, batch.usedPitch());
+    packer.packRows(blockTable, view.sequences, batch.tablePitch(), pitch);
     if (!packer.fits())
       return Status(ErrorClass::Internal, "step-too-large",
                     format("the tables of a step of %u tokens and %u sequences take %llu bytes; "
@@ -108,7 +124,7 @@ Result<uint64_t> StepTables::fill(const Batch &batch, uint32_t slot) {
   }
   for (abi::KvView &view : kvViews_) {
     view.table = blockTable;
-    view.tablePitch = batch.tablePitch();
+    view.tablePitch = pitch;
   }
   if (memory_) {
     std::memcpy(memory_->host(slot), &batchView_, sizeof batchView_);

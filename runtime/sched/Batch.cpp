@@ -21,7 +21,7 @@ void Batch::assemble(const StepPlan &plan) {
                       &ropePositions_, &returnRows_, &attentionTable_, &blockTable_})
     table->clear();
   rows_.clear();
-  sequences_ = 0;
+  sequences_ = usedPitch_ = 0;
   for (const ScheduledChunk &chunk : plan.chunks)
     appendChunk(chunk);
   for (int plane = 0; plane < 3; ++plane)
@@ -32,6 +32,7 @@ void Batch::appendChunk(const ScheduledChunk &chunk) {
   Sequence &sequence = *chunk.sequence;
   const std::span<const BlockId> blocks = sequence.blocks.ids();
   assert(blocks.size() <= tablePitch_ && "a sequence is longer than the context");
+  usedPitch_ = std::max(usedPitch_, static_cast<uint32_t>(blocks.size()));
   blockTable_.insert(blockTable_.end(), blocks.begin(), blocks.end());
   blockTable_.resize(size_t(sequences_ + 1) * tablePitch_, 0);
 

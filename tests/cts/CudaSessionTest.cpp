@@ -120,10 +120,10 @@ TEST_CASE("a step carries its tables in one copy of their size, and the rows it 
   const auto up = MockPanel::lines(panel.graphs(), "run 1 copy up ");
   const auto down = MockPanel::lines(panel.graphs(), "run 1 copy down ");
   REQUIRE(up.size() == 2);
-  // Batch view and one KV view, then tables of 3 tokens and of 1, each on 16 bytes, and 8 block
-  // ids.
-  CHECK(up[0] == "run 1 copy up 352");
-  CHECK(up[1] == "run 1 copy up 320");
+  // Batch view and one KV view, then tables of 3 tokens and of 1, each on 16 bytes, and the id of
+  // the one block in use.
+  CHECK(up[0] == "run 1 copy up 324");
+  CHECK(up[1] == "run 1 copy up 292");
   CHECK(down == std::vector<std::string>(2, "run 1 copy down 4"));
 }
 

@@ -37,6 +37,7 @@ TEST_CASE("the tables of a mixed step") {
   REQUIRE(table(view.returnRows, 3) == Table{0, 9, 10});
   REQUIRE(table(view.attentionTable, 6) == Table{0, 1, 1, 8, 9, 2});
   REQUIRE(batch.tablePitch() == 4);
+  REQUIRE(batch.usedPitch() == 3);
   REQUIRE(table(batch.blockTable(), 8) == Table{0, 0, 0, 0, 1, 2, 3, 0});
   REQUIRE(batch.rows()[0].sequence == &decode);
   REQUIRE(batch.rows()[2].tokenIndex == 29);
