@@ -2,6 +2,7 @@
 
 #include "codegen/Target.h"
 #include "codegen/artifact/ArtifactWriter.h"
+#include "codegen/cuda/CompileKernels.h"
 #include "compiler/Pipeline.h"
 #include "compiler/TargetBuild.h"
 #include "compiler/WeightPacker.h"
@@ -320,6 +321,8 @@ Result<CompileReport> Compilation::run() {
   });
   if (!options_.dryRun) // an output that cannot be written is found before the work
     INGOT_TRY(ContainerWriter::create(options_.output).status());
+  if (options_.cuda) // so is a tool that is missing
+    INGOT_TRY(cuda::checkToolchain(options_.architectures));
   INGOT_TRY(timed("import", &Compilation::importStage));
   INGOT_TRY(timed("passes", &Compilation::passStages));
   INGOT_TRY(timed("plan", &Compilation::planStage));

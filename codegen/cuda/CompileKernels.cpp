@@ -180,6 +180,17 @@ Status checkArchitecture(std::string_view architecture) {
                     "'; known: " + known);
 }
 
+Status checkToolchain(std::span<const std::string> architectures) {
+  bool device = false;
+  for (const std::string &architecture : architectures) {
+    INGOT_TRY(checkArchitecture(architecture));
+    device |= architecture != kHost;
+    if (architecture == kHost && hostCompilerIdentity().empty())
+      return compileForHost({}, {}).status();
+  }
+  return device ? Nvrtc::load().status() : Status::ok();
+}
+
 Result<std::vector<CudaImage>> compileKernels(std::span<const KernelSource> sources,
                                               const CompileKernelsOptions &options,
                                               const std::function<void(double)> &progress) {

@@ -18,6 +18,10 @@ std::vector<std::string> defaultArchitectures();
 /// the kernels thread by thread (codegen/cuda/host). Id "cuda-architecture" lists the known ones.
 Status checkArchitecture(std::string_view architecture);
 
+/// Whether this machine can compile for the architectures: NVRTC, the C++ compiler for "host".
+/// Cheap; for before the work. Ids "nvrtc-missing", "host-compiler-missing".
+Status checkToolchain(std::span<const std::string> architectures);
+
 /// What compiling one kernel for one architecture took and gave.
 struct KernelCode {
   std::string kernel;

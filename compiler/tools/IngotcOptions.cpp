@@ -250,6 +250,10 @@ std::string readTargets(const std::string &target, CompileOptions &options) {
       return "unknown target '" + word + "'; known: cpu, cpu:LEVEL, cuda, cuda:ARCH, cuda-host";
   }
   completeArchitectures(options.architectures);
+  for (size_t i = 1; i < options.tokenBuckets.size(); ++i)
+    if (options.tokenBuckets[i] <= options.tokenBuckets[i - 1])
+      return "--token-buckets must ascend: " + std::to_string(options.tokenBuckets[i]) +
+             " follows " + std::to_string(options.tokenBuckets[i - 1]);
   for (const std::string &name : options.architectures)
     if (Status status = cuda::checkArchitecture(name); !status.isOk())
       return status.message();

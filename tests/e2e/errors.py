@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Bad input: a clear error with an id and an exit code, nothing half written, no crash."""
+import contextlib
 import json
 import os
 import resource
@@ -138,6 +139,28 @@ class Cases:
         for seed in ("-1", "18446744073709551616", ""):
             self.expect(f"seed '{seed}'", 64, ["--random-weights"], "--random-weights", seed)
         self.expect("unknown level", 64, ["x86-64-v3"], "--target", "cpu:x86-64-v9")
+        self.expect("unknown target", 64, ["npu", "cuda:ARCH"], "--target", "npu")
+        self.expect("unknown architecture", 64, ["sm_70", "sm_80", "sm_120"], "--target", "cuda:sm_70")
+        self.expect("an architecture of nothing", 64, ["sm_80"], "--target", "sm_80")
+        self.expect("buckets", 64, ["--token-buckets", "4 follows 16"], "--target", "cuda-host",
+                    "--token-buckets", "16,4")
+        with environment(INGOT_NVRTC="/nowhere/libnvrtc.so"):
+            self.expect("no NVRTC", 69, ["nvrtc-missing", "install", "/nowhere/libnvrtc.so"],
+                        "--target", "cpu,cuda:sm_80")
+        with environment(INGOT_CXX="/nowhere/c++"):
+            self.expect("no compiler for the host", 69, ["host-compiler-missing"], "--target", "cuda-host")
+
+
+@contextlib.contextmanager
+def environment(**values):
+    """The tools started inside see these variables."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def limit_files(size):
