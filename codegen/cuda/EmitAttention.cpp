@@ -12,14 +12,12 @@ constexpr uint32_t kThreads = 128, kWindowItems = 128;
 /// Blocks that fill the largest multiprocessor counts three times over; more would only look for
 /// work.
 constexpr uint32_t kBlocks = 396;
-/// Softmax states that scratch holds: those of this many segments of every token, within this many
-/// bytes. Steps with more take whole rows at a time.
+/// Segments of every token whose softmax states scratch holds at most.
 constexpr uint64_t kSegmentsPerToken = 128;
-constexpr uint64_t kPartialBytes = 64ull << 20;
 
 /// Sizes as the kernel's headers compute them; the source asserts that they agree.
 struct Sizes {
-  Sizes(const KernelProgram &program, uint32_t maxTokens) {
+  Sizes(const KernelProgram &program, uint32_t maxTokens, uint64_t partialBytes) {
     const ProgramOp &op = program.ops.front();
     const abi::KvLayout &kv = program.values[op.operands[1]].kv;
     const uint64_t columns = (kv.headDim + 15) / 16 * 16, group = uint64_t(op.heads) / kv.kvHeads;
@@ -35,7 +33,7 @@ struct Sizes {
     sharedBytes = std::max(2 * tiles * tile + split, shared) + (work + 15) / 16 * 16;
     const uint64_t rowBytes = (columns + 4) * 4;
     partialRows =
-        std::min(maxTokens * uint64_t(op.heads) * kSegmentsPerToken, kPartialBytes / rowBytes);
+        std::min(maxTokens * uint64_t(op.heads) * kSegmentsPerToken, partialBytes / rowBytes);
     const uint64_t counters = (maxTokens * group / 16 + maxTokens + 1) * kv.kvHeads;
     scratchBytes = ((4 + counters) * 4 + 255) / 256 * 256 + partialRows * rowBytes;
   }
@@ -65,13 +63,13 @@ Status check(const KernelProgram &program, std::string_view name) {
 } // namespace
 
 Result<KernelSource> emitAttention(const KernelProgram &program, std::string_view name,
-                                   TokenBound bound, Profile) {
+                                   TokenBound bound, Profile, uint64_t partialBytes) {
   INGOT_TRY(check(program, name));
   const ProgramOp &op = program.ops[0];
   const ProgramValue &cache = program.values[op.operands[1]];
   const ProgramValue &result = program.values[op.results[0]];
   const uint32_t maxTokens = std::max(bound.maxTokens, 1u);
-  const Sizes sizes(program, maxTokens);
+  const Sizes sizes(program, maxTokens, partialBytes);
 
   KernelSource source;
   source.name = std::string(name);

@@ -5,11 +5,16 @@
 
 namespace ingot::cuda {
 
+/// Bytes of softmax states that scratch may hold; steps with more take whole rows at a time. Moves
+/// no bits.
+inline constexpr uint64_t kAttentionPartialBytes = 64ull << 20;
+
 /// The kernel of a program of one PagedAttention over a cache in "kv_bf16_rows". Every bound and
 /// profile gives the same bits. Scratch comes in the slot after the result; its first bytes are
 /// counters that must be zero before the first launch and are zero after every launch. Id
 /// "cuda-kernel" for shapes that no kernel can hold.
 Result<KernelSource> emitAttention(const KernelProgram &program, std::string_view name,
-                                   TokenBound bound, Profile profile);
+                                   TokenBound bound, Profile profile,
+                                   uint64_t partialBytes = kAttentionPartialBytes);
 
 } // namespace ingot::cuda

@@ -25,8 +25,11 @@ namespace {
 struct Heads {
   int64_t heads, kvHeads, headDim;
   uint32_t blockTokens, maxTokens;
+  uint64_t partialBytes = cuda::kAttentionPartialBytes;
 
-  auto tied() const { return std::tie(heads, kvHeads, headDim, blockTokens, maxTokens); }
+  auto tied() const {
+    return std::tie(heads, kvHeads, headDim, blockTokens, maxTokens, partialBytes);
+  }
   bool operator<(const Heads &other) const { return tied() < other.tied(); }
   int64_t columns() const { return heads * headDim; }
   float scale() const { return 1.0f / std::sqrt(float(headDim)); }
@@ -44,11 +47,16 @@ struct Step {
   uint32_t window = 0;             ///< 0 = causal only
 };
 
-const std::vector<Heads> kKernels = {
-    {8, 2, 64, 16, 8},   {8, 2, 64, 16, 200}, {4, 4, 32, 32, 40},  {8, 4, 8, 16, 16},
-    {3, 1, 24, 16, 40},  {6, 2, 80, 48, 16},  {5, 1, 128, 16, 24}, {16, 1, 128, 16, 16},
-    {2, 1, 256, 16, 20}, {20, 1, 16, 16, 24},
-};
+const Heads kFew = {8, 2, 64, 16, 8}, kMany = {8, 2, 64, 16, 200};
+const Heads kNoScratch = {4, 2, 16, 16, 12, 0}; ///< no segment apart
+const std::vector<Heads> kKernels = {kFew,
+                                     kMany,
+                                     kNoScratch,
+                                     {4, 4, 8, 32, 40},
+                                     {3, 1, 24, 48, 16},
+                                     {5, 1, 128, 16, 24},
+                                     {2, 1, 256, 16, 20},
+                                     {20, 1, 16, 16, 24}};
 
 KernelProgram programOf(const Heads &heads) {
   KernelProgram program;
@@ -78,7 +86,7 @@ private:
     std::vector<cuda::KernelSource> sources;
     for (const Heads &heads : kKernels) {
       auto made = cuda::emitAttention(programOf(heads), heads.name(), {heads.maxTokens},
-                                      cuda::Profile::Invariant);
+                                      cuda::Profile::Invariant, heads.partialBytes);
       REQUIRE(made.isOk());
       shapes_[heads] = made->shape;
       sources.push_back(std::move(*made));
@@ -260,23 +268,36 @@ void check(const Heads &heads, const Step &step, bool allOrders = true) {
 
 } // namespace
 
-const Heads kFew = {8, 2, 64, 16, 8}, kMany = {8, 2, 64, 16, 200};
-
 TEST_CASE("decode over several segments has the bits of the reference") {
   const Step step = {{1, 2, 17, 64, 65, 257, 300, 700}, {1, 1, 1, 1, 1, 1, 1, 1}};
   check(kFew, step);
   check(kMany, step);
 }
+TEST_CASE("each unit of the matrix has its own reference") {
+  AttentionCase test(kFew, {{70, 300}, {2, 1}}, 5);
+  CHECK(test.run(0, {.gridX = 7, .architecture = 80}, false) == "");
+  CHECK(test.countWrong(matrix::kAmpere) == 0);
+  CHECK(test.countWrong(matrix::kHopper) != 0); // the comparison can see one bit
+}
 TEST_CASE("a chunk, a long one and single tokens share a step") {
   check(kMany, {{90, 40, 300, 7, 600}, {1, 21, 37, 7, 1}});
-  check({4, 4, 32, 32, 40}, {{40, 300}, {9, 30}});
+}
+TEST_CASE("items beyond one window of the list") {
+  std::vector<uint32_t> lengths(140, 3), tokens(140, 1);
+  lengths[3] = 300, lengths[137] = 270, lengths[139] = 60, tokens[139] = 50;
+  check(kMany, {lengths, tokens}, false);
+}
+TEST_CASE("rows that scratch does not hold are taken whole") {
+  check(kNoScratch, {{20, 600, 257}, {1, 3, 8}});
+}
+TEST_CASE("windows never read what lies before them") {
+  check(kFew, {{40, 100, 600}, {2, 2, 4}, 33});
+  check(kMany, {{40, 100, 600}, {1, 30, 1}, 33});
 }
 TEST_CASE("head widths and groups of any size") {
-  check({8, 4, 8, 16, 16}, {{5, 33, 270}, {3, 3, 3}});
-  check({3, 1, 24, 16, 40}, {{70, 20}, {5, 20}});
-  check({6, 2, 80, 48, 16}, {{130, 280}, {2, 1}});
+  check({4, 4, 8, 32, 40}, {{40, 300}, {9, 30}});
+  check({3, 1, 24, 48, 16}, {{130, 280}, {7, 1}});
   check({5, 1, 128, 16, 24}, {{66, 258}, {2, 17}});
-  check({16, 1, 128, 16, 16}, {{70, 300}, {8, 1}});
   check({2, 1, 256, 16, 20}, {{40, 260}, {1, 9}});
   check({20, 1, 16, 16, 24}, {{66, 270}, {1, 9}});
 }

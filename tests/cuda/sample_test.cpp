@@ -16,7 +16,7 @@ using namespace ingot::test;
 
 namespace {
 
-constexpr uint32_t kVocabularies[] = {5, 1000, 9000};
+constexpr uint32_t kVocabularies[] = {5, 1000, 17000};
 constexpr uint32_t kMaxRows = 40;
 
 const HostImage &image() {
@@ -107,7 +107,8 @@ private:
 
 TEST_CASE("a device draws the token that the host draws") {
   for (const float spread : {0.01f, 2.0f}) { // flat: more candidates than shared memory holds
-    SampleCase few(5, spread, {0.0f, 5.0f}), some(1000, spread, {1.0f}), many(9000, spread, {0.7f});
+    SampleCase few(5, spread, {0.0f, 5.0f}), some(1000, spread, {1.0f}),
+        many(17000, spread, {0.7f});
     CHECK(few.onDevice(false) == few.onHost());
     CHECK(some.onDevice(true) == some.onHost());
     CHECK(many.onDevice(false) == many.onHost());

@@ -89,9 +89,9 @@ public:
 
   u32 units() const { return shared_.windowUnits[windows_]; }
 
-  /// All threads of the block, with ascending units.
+  /// All threads of the block.
   const AttentionWork &unit(u32 index) {
-    u32 window = loaded_;
+    u32 window = index < shared_.windowUnits[loaded_] ? 0 : loaded_;
     while (index >= shared_.windowUnits[window + 1])
       ++window;
     if (window != loaded_)
