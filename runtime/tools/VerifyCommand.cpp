@@ -50,8 +50,9 @@ Command addVerifyCommand(CLI::App &root) {
   app->footer("Example:\n  ingot verify model.ingot --run");
   return {app, [options] {
             if (options->run)
-              options->verify.run = [options](std::vector<VerifiedPart> &parts) {
-                return runAnswers(*options, parts);
+              // By reference: the options must not own themselves.
+              options->verify.run = [&own = *options](std::vector<VerifiedPart> &parts) {
+                return runAnswers(own, parts);
               };
             std::ostringstream out;
             INGOT_TRY(verifyCommand(options->verify, out));
