@@ -140,8 +140,14 @@ void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values
     clearStrip(layout, out);
     for (uint64_t r = 0; r < kStripRows; ++r) {
       const int64_t row = layout.rowAt(strip / 2, strip % 2 * kStripRows + r);
-      for (uint64_t k = 0; row >= 0 && k < layout.columns; ++k)
-        std::memcpy(out + places.at(r, k).byte, values.data() + row * layout.columns + k, 2);
+      if (row < 0)
+        continue;
+      const uint16_t *source = values.data() + row * layout.columns;
+      const uint64_t pairs = layout.columns / 2 * 2;
+      for (uint64_t k = 0; k < pairs; k += 2) // pairs of k share a register
+        std::memcpy(out + places.at(r, k).byte, source + k, 4);
+      if (pairs < layout.columns)
+        std::memcpy(out + places.at(r, pairs).byte, source + pairs, 2);
     }
     out += stripBytes(layout);
   }
