@@ -151,11 +151,14 @@ Arguments compileFlags(bool sanitize) {
   return flags;
 }
 
-Job compileJob(const std::string &source, const std::string &name, bool sanitize) {
-  Job job{name, {compilerName()}};
+/// Compiles `name`.cpp of the folder.
+Job compileJob(const ScratchFolder &folder, const std::string &name, bool sanitize) {
+  Job job{name, {compilerName(), "-ffile-prefix-map=" + folder.path() + "=."}};
   const Arguments flags = compileFlags(sanitize);
   job.arguments.insert(job.arguments.end(), flags.begin(), flags.end());
-  job.arguments.insert(job.arguments.end(), {"-I.", "-c", source, "-o", name + ".o"});
+  // The seed: names that the compiler invents must not differ from run to run.
+  job.arguments.insert(job.arguments.end(),
+                       {"-frandom-seed=" + name, "-I.", "-c", name + ".cpp", "-o", name + ".o"});
   return job;
 }
 
@@ -197,7 +200,7 @@ Status compileEngine(const ScratchFolder &folder, const HostCompileOptions &opti
   for (size_t i = 0; i < std::size(kEngineUnits); ++i) {
     const std::string unit = kEngineUnits[i];
     INGOT_TRY(folder.write(unit + ".cpp", kEngineTexts[i]));
-    jobs.push_back(compileJob(unit + ".cpp", unit, options.sanitize && i == 0));
+    jobs.push_back(compileJob(folder, unit, options.sanitize && i == 0));
   }
   return runJobs(folder, jobs, options.processes);
 }
@@ -244,10 +247,10 @@ Result<std::vector<uint8_t>> compileForHost(std::span<const KernelSource> source
   std::vector<Job> units;
   for (const KernelSource &source : sources) {
     INGOT_TRY(folder.write(source.name + ".cpp", source.text));
-    units.push_back(compileJob(source.name + ".cpp", source.name, options.sanitize));
+    units.push_back(compileJob(folder, source.name, options.sanitize));
   }
   INGOT_TRY(folder.write("kernel-list.cpp", kernelList(sources)));
-  units.push_back(compileJob("kernel-list.cpp", "kernel-list", options.sanitize));
+  units.push_back(compileJob(folder, "kernel-list", options.sanitize));
   INGOT_TRY(runJobs(folder, units, options.processes));
   INGOT_TRY(link(folder, units, options.sanitize));
   const std::string object = folder.read("kernels.so");

@@ -494,6 +494,7 @@ TEST_CASE("memory that is not there is reported by AddressSanitizer") {
     INGOT_SHARED(float, tile, 64);
     if (threadIndex() == 0) {
       barrier[0].init(1);
+      fenceBarrierInit();
       barrier[0].arriveExpect(256);
       copyBulk(tile, args.pointer<float>(1), 256, barrier[0]);
     }
