@@ -5,7 +5,7 @@
 //   writes    f32 rows with zeros in their padding; scratch
 //   order     AttentionTile.h; the same bits for every unit, block and schedule
 //   threads   128
-//   shared    tiles, and what AttentionSplit.h and AttentionWork.cuh say
+//   shared    tiles, and what AttentionSplit.h and AttentionWork.h say
 //   moves     each visible key and value once per unit of rows
 #pragma once
 

@@ -55,7 +55,7 @@ struct WorkShared {
   u32 windowUnits[kWindows + 1], windowRows[kWindows + 1]; ///< sums before each window
   u32 windowSplit[kWindows], windowWhole[kWindows];
   AttentionWork work; ///< of the unit at hand
-  u32 nextUnit, isLast;
+  u32 nextUnit;
 };
 
 template <class S>
