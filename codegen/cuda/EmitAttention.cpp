@@ -12,6 +12,8 @@ constexpr uint32_t kThreads = 128, kWindowItems = 128;
 /// Blocks that fill the largest multiprocessor counts three times over; more would only look for
 /// work.
 constexpr uint32_t kBlocks = 396;
+/// Counters at the start of scratch, the same room in every kernel (AttentionWork.h).
+constexpr uint64_t kCounterBytes = 2u << 20;
 /// Segments of every token whose softmax states scratch holds at most.
 constexpr uint64_t kSegmentsPerToken = 128;
 
@@ -35,9 +37,10 @@ struct Sizes {
     partialRows =
         std::min(maxTokens * uint64_t(op.heads) * kSegmentsPerToken, partialBytes / rowBytes);
     const uint64_t counters = (maxTokens * group / 16 + maxTokens + 1) * kv.kvHeads;
-    scratchBytes = ((4 + counters) * 4 + 255) / 256 * 256 + partialRows * rowBytes;
+    counterBytes = (4 + counters) * 4;
+    scratchBytes = kCounterBytes + partialRows * rowBytes;
   }
-  uint64_t sharedBytes, partialRows, scratchBytes;
+  uint64_t sharedBytes, partialRows, counterBytes, scratchBytes;
 };
 
 Status noAttention(std::string_view name, const std::string &why) {
@@ -70,6 +73,8 @@ Result<KernelSource> emitAttention(const KernelProgram &program, std::string_vie
   const ProgramValue &result = program.values[op.results[0]];
   const uint32_t maxTokens = std::max(bound.maxTokens, 1u);
   const Sizes sizes(program, maxTokens, partialBytes);
+  if (sizes.counterBytes > kCounterBytes)
+    return noAttention(name, "a bound of tokens whose counters do not fit");
 
   KernelSource source;
   source.name = std::string(name);

@@ -27,8 +27,10 @@ struct AttentionScratch {
       (S::kMaxTokens * S::kGroup / 16 + S::kMaxTokens + 1) * S::kKvHeads;
   static constexpr u32 kHeaderWords = 4; ///< next unit, finished blocks
   static constexpr u32 kRowFloats = S::kColumns + 4;
-  static constexpr u64 kCounterBytes =
-      (static_cast<u64>(kHeaderWords + kCounters) * 4 + 255) / 256 * 256;
+  /// One size for all kernels: those of other bounds use the same memory, and no partial row may
+  /// lie on another's counters.
+  static constexpr u64 kCounterBytes = 2u << 20;
+  static_assert((kHeaderWords + kCounters) * 4 <= kCounterBytes);
   static constexpr u64 kBytes = kCounterBytes + static_cast<u64>(S::kPartialRows) * kRowFloats * 4;
 
   u8 *base;
