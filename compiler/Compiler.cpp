@@ -57,8 +57,9 @@ private:
   Status codegenStage();
   Status checkFusions();
   Status fillManifest();
-  void joinParameters();
-  Status fillParameters(artifact::Manifest &manifest);
+  Status joinParameters();
+  void renameParameters(TargetBuild &target, const std::vector<uint32_t> &joint);
+  Status addGenerators();
   Status knownAnswerStage();
   Status writeStage();
 
@@ -74,7 +75,8 @@ private:
   std::string diagnostics_; ///< text of MLIR errors since the last reset
   ImportedModel model_;     ///< its program moves into the last target
   std::vector<std::unique_ptr<TargetBuild>> targets_;
-  std::vector<Parameter> params_; ///< of all targets
+  std::vector<Parameter> params_;            ///< of all targets
+  std::vector<std::vector<uint32_t>> joint_; ///< [target][its parameter]: index into params_
   ArtifactInput input_;
   CompileReport report_;
   uint64_t packedBytes_ = 0;
@@ -190,8 +192,8 @@ Status Compilation::checkFusions() {
 }
 
 /// Parameters of the first target as they are; of the others those that are not there in the same
-/// layout. Arguments then name the joint table.
-void Compilation::joinParameters() {
+/// layout. Random ones get their generators.
+Status Compilation::joinParameters() {
   std::map<std::pair<std::string, std::string>, uint32_t> places; // layout, name
   for (const std::unique_ptr<TargetBuild> &target : targets_) {
     std::vector<uint32_t> joint;
@@ -202,25 +204,34 @@ void Compilation::joinParameters() {
       if (added)
         params_.push_back({param, target->paramOps()[i]});
     }
-    const auto rename = [&](std::vector<artifact::Schedule> &schedules) {
-      for (artifact::Schedule &schedule : schedules)
-        for (artifact::Launch &launch : schedule.launches)
-          for (artifact::Arg &arg : launch.args)
-            if (arg.kind == artifact::ArgKind::Param)
-              arg.index = joint[arg.index];
-    };
-    rename(target->program().plan.schedules);
-    for (artifact::Probe &probe : target->program().probes)
-      rename(probe.schedules);
+    joint_.push_back(std::move(joint));
   }
+  if (options_.randomWeights)
+    INGOT_TRY(addGenerators());
+  for (size_t t = 0; t < targets_.size(); ++t)
+    for (size_t i = 0; i < joint_[t].size(); ++i)
+      targets_[t]->params()[i] = params_[joint_[t][i]].row;
+  return Status::ok();
+}
+
+/// Makes the arguments of a target's launches name the joint table.
+void Compilation::renameParameters(TargetBuild &target, const std::vector<uint32_t> &joint) {
+  const auto rename = [&](std::vector<artifact::Schedule> &schedules) {
+    for (artifact::Schedule &schedule : schedules)
+      for (artifact::Launch &launch : schedule.launches)
+        for (artifact::Arg &arg : launch.args)
+          if (arg.kind == artifact::ArgKind::Param)
+            arg.index = joint[arg.index];
+  };
+  rename(target.program().plan.schedules);
+  for (artifact::Probe &probe : target.program().probes)
+    rename(probe.schedules);
 }
 
 /// Random parameters: a seed per parameter and a spread that keeps activations near one.
-Status Compilation::fillParameters(artifact::Manifest &manifest) {
-  if (!options_.randomWeights)
-    return Status::ok();
-  for (size_t i = 0; i < manifest.params.size(); ++i) {
-    artifact::Param &param = manifest.params[i];
+Status Compilation::addGenerators() {
+  for (size_t i = 0; i < params_.size(); ++i) {
+    artifact::Param &param = params_[i].row;
     artifact::Generator generator;
     generator.id = kRandomGenerator;
     generator.seed = *options_.randomWeights;
@@ -252,7 +263,8 @@ artifact::GenerationDefaults generationDefaults(const ImportedModel &model) {
 
 Status Compilation::fillManifest() {
   artifact::Manifest &manifest = input_.manifest;
-  joinParameters();
+  for (size_t t = 0; t < targets_.size(); ++t)
+    renameParameters(*targets_[t], joint_[t]);
   for (const Parameter &parameter : params_)
     manifest.params.push_back(parameter.row);
   static_cast<artifact::TargetProgram &>(manifest) = std::move(targets_[0]->program());
@@ -276,7 +288,6 @@ Status Compilation::fillManifest() {
     std::sort(manifest.generation.stopIds.begin(), manifest.generation.stopIds.end());
     input_.tokenizer = serializeTokenizer(model_.tokenizer->data);
   }
-  INGOT_TRY(fillParameters(manifest));
   return checkFusions();
 }
 
@@ -329,6 +340,7 @@ Result<CompileReport> Compilation::run() {
   INGOT_TRY(timed("code", &Compilation::codegenStage));
   report_.launchesUnfused = targets_[0]->launchesUnfused();
   report_.launchesFused = targets_[0]->launchesFused();
+  INGOT_TRY(joinParameters());
   if (options_.knownAnswers && !options_.dryRun)
     INGOT_TRY(timed("known answers", &Compilation::knownAnswerStage));
   INGOT_TRY(fillManifest());
