@@ -37,14 +37,15 @@ struct CompileOptions {
   std::vector<std::string> levels;        ///< its ISA levels; empty = all
   bool cuda = false;                      ///< target cuda
   std::vector<std::string> architectures; ///< its architectures; empty = the usual ones
-  /// cuda: most tokens of each launch graph, ascending; steps beyond the last have one of their own.
+  /// cuda: most tokens of each launch graph, ascending; steps beyond the last have one of their
+  /// own.
   std::vector<int64_t> tokenBuckets = {1, 4, 16, 64, 256};
-  bool reportKernels = false;             ///< a line per GPU kernel in the report
-  bool kernelCache = true;                ///< cuda: keep compiled kernels for the next run
-  uint32_t blockTokens = 16;              ///< KV positions per block
-  uint32_t maxSequences = 16;             ///< concurrent sequences
-  uint32_t maxTokens = 512;               ///< tokens per step
-  uint32_t maxContext = 0;                ///< tokens per sequence; 0 = the model's
+  bool reportKernels = false; ///< a line per GPU kernel in the report
+  bool kernelCache = true;    ///< cuda: keep compiled kernels for the next run
+  uint32_t blockTokens = 16;  ///< KV positions per block
+  uint32_t maxSequences = 16; ///< concurrent sequences
+  uint32_t maxTokens = 512;   ///< tokens per step
+  uint32_t maxContext = 0;    ///< tokens per sequence; 0 = the model's
 
   bool knownAnswers = true; ///< store what `ingot verify --run` compares
 
