@@ -1,5 +1,6 @@
 #include "codegen/Target.h"
 
+#include "codegen/ParallelTasks.h"
 #include "codegen/ReadKernel.h"
 #include "codegen/cpu/Linker.h"
 #include "codegen/cpu/ObjectEmitter.h"
@@ -8,8 +9,6 @@
 #include "codegen/cpu/kernels/EmitRowwise.h"
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 using namespace ingot::cpu;
 
@@ -47,26 +46,6 @@ void runTask(Task &task) {
     task.object = std::move(*object);
   else
     task.status = std::move(object).status().at(*task.name);
-}
-
-/// Every task once, by as many threads as asked for; tasks share nothing.
-void runTasks(std::vector<Task> &tasks, unsigned threads,
-              const std::function<void(double)> &progress) {
-  std::atomic<size_t> next{0}, done{0};
-  const auto work = [&](bool reports) {
-    for (size_t i; (i = next.fetch_add(1)) < tasks.size();) {
-      runTask(tasks[i]);
-      const size_t finished = done.fetch_add(1) + 1;
-      if (reports && progress)
-        progress(static_cast<double>(finished) / static_cast<double>(tasks.size()));
-    }
-  };
-  std::vector<std::thread> workers;
-  for (unsigned i = 1; i < threads; ++i)
-    workers.emplace_back(work, false);
-  work(true);
-  for (std::thread &worker : workers)
-    worker.join();
 }
 
 Result<std::vector<CpuLevel>> levelsOf(std::span<const std::string> names) {
@@ -114,7 +93,7 @@ Result<CompiledKernels> compileCpuKernels(std::span<const KernelRequest> request
   for (CpuLevel level : levels)
     for (size_t i = 0; i < requests.size(); ++i)
       tasks.push_back({&programs[i], &requests[i].name, level, {}, 0, {}});
-  runTasks(tasks, threads, progress);
+  runTasks(tasks.size(), threads, [&](size_t i) { runTask(tasks[i]); }, progress);
 
   CompiledKernels compiled;
   compiled.scratchBytes.assign(requests.size(), 0);

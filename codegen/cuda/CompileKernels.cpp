@@ -1,15 +1,14 @@
 #include "codegen/cuda/CompileKernels.h"
 
+#include "codegen/ParallelTasks.h"
 #include "codegen/cuda/EmbeddedSources.h"
 #include "codegen/cuda/HostCompiler.h"
 #include "runtime/artifact/ModuleBundle.h"
 #include "runtime/base/Format.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
-#include <thread>
 
 namespace ingot::cuda {
 
@@ -124,25 +123,6 @@ private:
   std::string environments_[2]; ///< of NVRTC, of the host
 };
 
-void runAll(const Compilation &compilation, std::vector<Task> &tasks, unsigned threads,
-            const std::function<void(double)> &progress) {
-  std::atomic<size_t> next{0}, done{0};
-  const auto work = [&](bool reports) {
-    for (size_t i; (i = next.fetch_add(1)) < tasks.size();) {
-      compilation.run(tasks[i]);
-      const size_t finished = done.fetch_add(1) + 1;
-      if (reports && progress)
-        progress(static_cast<double>(finished) / static_cast<double>(tasks.size()));
-    }
-  };
-  std::vector<std::thread> workers;
-  for (unsigned i = 1; i < threads; ++i)
-    workers.emplace_back(work, false);
-  work(true);
-  for (std::thread &worker : workers)
-    worker.join();
-}
-
 CudaImage imageOf(const std::string &architecture, std::span<Task> tasks) {
   CudaImage image;
   image.architecture = architecture;
@@ -208,7 +188,8 @@ Result<std::vector<CudaImage>> compileKernels(std::span<const KernelSource> sour
     for (size_t i = 0; architecture != kHost && i < sources.size(); ++i)
       tasks.push_back({sources.subspan(i, 1), &architecture, {}, {}, {}});
   }
-  runAll(Compilation(options, nvrtc.get()), tasks, options.threads, progress);
+  const Compilation compilation(options, nvrtc.get());
+  runTasks(tasks.size(), options.threads, [&](size_t i) { compilation.run(tasks[i]); }, progress);
   if (options.cache)
     options.cache->trim();
 
