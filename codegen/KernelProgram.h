@@ -33,6 +33,25 @@ struct ProgramValue {
   abi::KvLayout kv{};    ///< Kv
 };
 
+/// Bytes from one row of a value to the next; QuantRows: of its int8 rows. 0 for what has no rows.
+inline int64_t rowBytes(const ProgramValue &value) {
+  const auto columns = static_cast<uint64_t>(value.columns);
+  switch (value.kind) {
+  case ValueKind::F32Rows:
+    return static_cast<int64_t>(abi::f32RowBytes(columns));
+  case ValueKind::Bf16Rows:
+    return static_cast<int64_t>(abi::bf16RowBytes(columns));
+  case ValueKind::QuantRows:
+    return static_cast<int64_t>(abi::int8RowBytes(columns));
+  case ValueKind::IndexRows:
+    return static_cast<int64_t>(abi::kIndexRowBytes);
+  case ValueKind::Partials:
+    return static_cast<int64_t>(abi::argmaxPartialRowBytes(columns));
+  default:
+    return 0;
+  }
+}
+
 /// Ops of the dialect. The first two make rows from the batch; Round and Quantize are the rounding
 /// points; ArgmaxPartial and ArgmaxFold are the halves of Argmax.
 enum class OpKind : uint8_t {

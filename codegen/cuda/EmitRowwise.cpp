@@ -27,24 +27,6 @@ TeamShape teamShape(int64_t columns) {
   return columns <= 8192 ? TeamShape{256, 256} : TeamShape{512, 512};
 }
 
-int64_t rowBytes(const ProgramValue &value) {
-  const auto columns = uint64_t(value.columns);
-  switch (value.kind) {
-  case ValueKind::F32Rows:
-    return int64_t(abi::f32RowBytes(columns));
-  case ValueKind::Bf16Rows:
-    return int64_t(abi::bf16RowBytes(columns));
-  case ValueKind::QuantRows:
-    return int64_t(abi::int8RowBytes(columns));
-  case ValueKind::IndexRows:
-    return int64_t(abi::kIndexRowBytes);
-  case ValueKind::Partials:
-    return int64_t(abi::argmaxPartialRowBytes(columns));
-  default:
-    return 0;
-  }
-}
-
 Status noRowwise(std::string_view name, const std::string &why) {
   return Status(ErrorClass::Internal, "cuda-kernel",
                 format("kernel '%s': %s", std::string(name).c_str(), why.c_str()));

@@ -10,25 +10,6 @@ namespace ingot::cpu {
 
 namespace {
 
-/// Bytes of a row of a value; QuantRows: of its int8 row.
-int64_t rowBytes(const ProgramValue &value) {
-  const uint64_t columns = uint64_t(value.columns);
-  switch (value.kind) {
-  case ValueKind::F32Rows:
-    return int64_t(abi::f32RowBytes(columns));
-  case ValueKind::Bf16Rows:
-    return int64_t(abi::bf16RowBytes(columns));
-  case ValueKind::QuantRows:
-    return int64_t(abi::int8RowBytes(columns));
-  case ValueKind::IndexRows:
-    return int64_t(abi::kIndexRowBytes);
-  case ValueKind::Partials:
-    return int64_t(abi::argmaxPartialRowBytes(columns));
-  default:
-    return 0;
-  }
-}
-
 class RowwiseEmitter {
 public:
   RowwiseEmitter(KernelBuilder &builder, const KernelProgram &program)

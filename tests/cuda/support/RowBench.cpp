@@ -26,22 +26,6 @@ Rows randomRows(int64_t count, int64_t columns, uint64_t seed) {
   return rows;
 }
 
-uint64_t rowBytes(const ProgramValue &value) {
-  const auto columns = uint64_t(value.columns);
-  switch (value.kind) {
-  case ValueKind::F32Rows:
-    return abi::f32RowBytes(columns);
-  case ValueKind::Bf16Rows:
-    return abi::bf16RowBytes(columns);
-  case ValueKind::QuantRows:
-    return abi::int8RowBytes(columns);
-  case ValueKind::IndexRows:
-    return abi::kIndexRowBytes;
-  default:
-    return abi::argmaxPartialRowBytes(columns);
-  }
-}
-
 } // namespace
 
 RowBench::RowBench(std::string name, int64_t tokens, bool returnedRows) : name_(std::move(name)) {
@@ -295,7 +279,8 @@ cuda::KernelSource RowBench::source() {
 std::vector<uint8_t> RowBench::packed(int v) const {
   const ProgramValue &info = program_.values[v];
   const Rows &from = rows(v);
-  const uint64_t stride = rowBytes(info), padded = abi::paddedColumns(uint64_t(info.columns));
+  const auto stride = static_cast<uint64_t>(rowBytes(info));
+  const uint64_t padded = abi::paddedColumns(uint64_t(info.columns));
   std::vector<uint8_t> bytes(uint64_t(from.rows) * stride, 0xee);
   for (int64_t r = 0; r < from.rows; ++r) {
     uint8_t *to = bytes.data() + uint64_t(r) * stride;
