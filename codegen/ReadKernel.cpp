@@ -24,10 +24,10 @@ Result<WeightLayout> layoutOf(RankedTensorType type, CodeTarget target) {
   const std::vector<uint64_t> shape(type.getShape().begin(), type.getShape().end());
   if (type.getRank() == 1)
     return WeightLayout::make("f32", "row", shape, 0, 0);
+  const std::string format = storageFormat(type.getElementType()).str();
   if (auto weight = dyn_cast<QWeightType>(type.getElementType()))
-    return WeightLayout::make(weight.getBits() == 4 ? "int4" : "int8", matrix, shape,
-                              static_cast<uint32_t>(weight.getGroup()), 0);
-  return WeightLayout::make("bf16", matrix, shape, 0, 0);
+    return WeightLayout::make(format, matrix, shape, static_cast<uint32_t>(weight.getGroup()), 0);
+  return WeightLayout::make(format, matrix, shape, 0, 0);
 }
 
 abi::KvLayout kvLayoutOf(KvType type) {
@@ -70,6 +70,7 @@ private:
     if (auto kv = dyn_cast<KvType>(type)) {
       value.kind = ValueKind::Kv;
       value.kv = kvLayoutOf(kv);
+      value.kvFormat = static_cast<abi::KvFormat>(kv.getFormat());
       return value;
     }
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -84,12 +85,16 @@ private:
     value.returnedRows = rowSpaceOf(tensor) == RowSpace::returned;
     const Type element = tensor.getElementType();
     if (auto act = dyn_cast<QActType>(element)) {
-      value.kind = ValueKind::QuantRows;
+      value.kind = act.getScale() == ActScale::row        ? ValueKind::Int8Rows
+                   : act.getScale() == ActScale::row_e4m3 ? ValueKind::E4m3Rows
+                                                          : ValueKind::QuantRows;
       value.floatScale = act.getScale() == ActScale::f32;
     } else if (element.isF32()) {
       value.kind = ValueKind::F32Rows;
     } else if (element.isBF16()) {
       value.kind = ValueKind::Bf16Rows;
+    } else if (element.isF16()) {
+      value.kind = ValueKind::F16Rows;
     } else if (element.isInteger(32)) {
       value.kind = ValueKind::IndexRows;
     } else if (element.isInteger(64)) {
@@ -100,15 +105,26 @@ private:
     return value;
   }
 
+  /// Of the parameter behind an argument of the body. Gates and ups alternate in the program, too:
+  /// their kernels see plain rows.
+  uint32_t rotaryPairsOf(Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    auto param = argument ? fused_.getInputs()[argument.getArgNumber()].getDefiningOp<ParamOp>()
+                          : ParamOp();
+    return param ? static_cast<uint32_t>(param.getRotaryPairs().value_or(0)) : 0;
+  }
+
   void takeSlots(ProgramValue &value) {
     value.slot = nextSlot_;
-    nextSlot_ += value.kind == ValueKind::QuantRows ? 2 : 1;
+    nextSlot_ += hasScaleSlot(value.kind) ? 2 : 1;
   }
 
   Status addValue(Value value, bool isOperand) {
     INGOT_ASSIGN(ProgramValue described, describe(value.getType()));
     if (isOperand && described.kind != ValueKind::Batch)
       takeSlots(described);
+    if (described.kind == ValueKind::Parameter)
+      described.weight.interleave = rotaryPairsOf(value);
     index_[value] = static_cast<int>(program_.values.size());
     program_.values.push_back(described);
     return Status::ok();
@@ -124,7 +140,27 @@ private:
     return Status::ok();
   }
 
+  /// What the kernels of the target cannot do, although the program may ask for it.
+  Status checkTarget(PagedAttentionOp attention) {
+    if (target_ == CodeTarget::Cuda)
+      return Status::ok();
+    const KvFormat format = cast<KvType>(attention.getKv().getType()).getFormat();
+    const std::string what = attention.getSinks()     ? "attention sinks"
+                             : attention.getSoftcap() ? "a softcap"
+                             : attention.getWindow()  ? "an attention window"
+                             : format != KvFormat::bf16
+                                 ? "a cache in " + stringifyKvFormat(format).str()
+                                 : "";
+    if (what.empty())
+      return Status::ok();
+    return Status(ErrorClass::Config, "attention-cpu",
+                  "region '" + fused_.getName().str() + "' at '" + fused_.getLabel().str() +
+                      "': " + what + " has kernels on target cuda only; leave cpu out of --target");
+  }
+
   Status addOp(Operation &op) {
+    if (auto attention = dyn_cast<PagedAttentionOp>(op))
+      INGOT_TRY(checkTarget(attention));
     INGOT_ASSIGN(ProgramOp described, describeOp(op));
     for (Value operand : op.getOperands())
       if (!isa<BatchType>(operand.getType()))
@@ -160,6 +196,10 @@ private:
               out.headDim = norm.getHeadDim().value_or(0);
               return set(out, OpKind::RmsNorm);
             })
+            .Case([&](LayerNormOp norm) {
+              out.eps = norm.getEps().convertToFloat();
+              return set(out, OpKind::LayerNorm);
+            })
             .Case([&](RopeOp rope) {
               out.headDim = rope.getHeadDim();
               return set(out, OpKind::Rope);
@@ -174,6 +214,7 @@ private:
             .Case([&](ArgmaxOp) { return set(out, OpKind::Argmax); })
             .Case([&](ArgmaxPartialOp) { return set(out, OpKind::ArgmaxPartial); })
             .Case([&](ArgmaxFoldOp) { return set(out, OpKind::ArgmaxFold); })
+            .Case([&](SampleOp) { return set(out, OpKind::Sample); })
             .Case([&](LinearOp linear) {
               if (const auto order = linear.getOrder())
                 out.slice = order->getKind() == OrderKind::mma ? order->getSpan() : 0;
@@ -183,6 +224,9 @@ private:
               out.heads = attention.getHeads();
               out.headDim = cast<KvType>(attention.getKv().getType()).getKeyDim();
               out.scale = attention.getScale().convertToFloat();
+              out.window = static_cast<int64_t>(attention.getWindow().value_or(0));
+              if (const auto softcap = attention.getSoftcap())
+                out.softcap = softcap->convertToFloat();
               return set(out, OpKind::PagedAttention);
             })
             .Case([&](KvAppendOp) { return set(out, OpKind::KvAppend); })

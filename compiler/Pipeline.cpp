@@ -76,7 +76,7 @@ void buildNumerics(OpPassManager &manager, CodeTarget target) {
   manager.addPass(createFixNumericsPass(numerics));
 }
 
-void buildFusions(OpPassManager &manager, const CompileOptions &options) {
+void buildFusions(OpPassManager &manager, const CompileOptions &options, CodeTarget) {
   // Before fuse-norm, which takes the selection along.
   INGOT_ADD_FUSION(HoistSelectRows, "hoist-select-rows");
   // Epilogues before fuse-norm: a sum in an epilogue is cheaper than one in the norm.
@@ -87,9 +87,11 @@ void buildFusions(OpPassManager &manager, const CompileOptions &options) {
   INGOT_ADD_FUSION(FuseRopeKv, "fuse-rope-kv");
 }
 
-/// The twin is a clone: behind the other fusions, or each would be counted twice.
-void buildGreedy(OpPassManager &manager, const CompileOptions &options) {
+/// Twins are clones: behind the other fusions, or each would be counted twice.
+void buildTwins(OpPassManager &manager, const CompileOptions &options, CodeTarget target) {
   manager.addPass(createAddGreedyTwinPass());
+  if (target == CodeTarget::Cuda) // the host's processor samples from logits where it finds them
+    manager.addPass(createAddSampledTwinPass());
   INGOT_ADD_FUSION(FuseHeadArgmax, "fuse-head-argmax");
 }
 
@@ -118,8 +120,9 @@ void buildUserPipeline(OpPassManager &manager, const CompileOptions &options) {
 } // namespace
 
 std::vector<std::string> fusionNames() {
-  return {"merge-qkv",         "merge-gate-up", "hoist-select-rows", "fuse-swiglu",
-          "fuse-residual-add", "fuse-norm",     "fuse-rope-kv",      "fuse-head-argmax"};
+  return {"merge-qkv",         "merge-gate-up",    "hoist-select-rows",    "fuse-swiglu",
+          "fuse-residual-add", "fuse-qkv-rope",    "fuse-attention-round", "fuse-norm",
+          "fuse-rope-kv",      "fuse-head-argmax", "fuse-norm-prologue"};
 }
 
 std::vector<PipelineStage> pipelineStages(const CompileOptions &options, CodeTarget target) {
@@ -129,10 +132,12 @@ std::vector<PipelineStage> pipelineStages(const CompileOptions &options, CodeTar
   stages.push_back({"merge", [&options](OpPassManager &m) { buildMerges(m, options); }});
   stages.push_back({"numerics", [target](OpPassManager &m) { buildNumerics(m, target); }});
   if (options.passPipeline.empty())
-    stages.push_back({"fuse", [&options](OpPassManager &m) { buildFusions(m, options); }});
+    stages.push_back(
+        {"fuse", [&options, target](OpPassManager &m) { buildFusions(m, options, target); }});
   else
     stages.push_back({"fuse", [&options](OpPassManager &m) { buildUserPipeline(m, options); }});
-  stages.push_back({"greedy", [&options](OpPassManager &m) { buildGreedy(m, options); }});
+  stages.push_back(
+      {"twins", [&options, target](OpPassManager &m) { buildTwins(m, options, target); }});
   stages.push_back(
       {"plan", [&options, target](OpPassManager &m) { buildPlanning(m, options, target); }});
   return stages;

@@ -129,6 +129,11 @@ Status TargetBuild::generateCode(unsigned threads) {
   return Status::ok();
 }
 
+static artifact::GridShape gridShape(const cuda::LaunchShape &shape) {
+  return {shape.threads, shape.dynamicSharedBytes, shape.itemsPerBlock, shape.blocksPerItem,
+          shape.tokensPerBlock};
+}
+
 void TargetBuild::setKernels(const CompiledKernels &compiled) {
   for (size_t i = 0; i < program_.kernels.size(); ++i) {
     artifact::Kernel &kernel = program_.kernels[i];
@@ -137,12 +142,11 @@ void TargetBuild::setKernels(const CompiledKernels &compiled) {
         std::max(program_.memory.scratchBytesPerWorker, kernel.scratchBytes);
     if (compiled.shapes.empty())
       continue;
-    const cuda::LaunchShape &shape = compiled.shapes[i];
-    kernel.threads = shape.threads;
-    kernel.sharedBytes = shape.dynamicSharedBytes;
-    kernel.itemsPerBlock = shape.itemsPerBlock;
-    kernel.blocksPerItem = shape.blocksPerItem;
-    kernel.tokensPerBlock = shape.tokensPerBlock;
+    static_cast<artifact::GridShape &>(kernel) = gridShape(compiled.shapes[i]);
+    for (const cuda::KernelVariant &variant : compiled.variants[i])
+      kernel.levels.push_back({gridShape(variant.shape), variant.architecture,
+                               variant.shape.persistent, variant.shape.maps});
+    kernel.counterBytes = compiled.shapes[i].counterBytes;
   }
   if (!compiled.sharedWith.empty())
     dropShared(compiled.sharedWith);

@@ -113,6 +113,12 @@ LogicalResult ParamOp::verify() {
     return emitOpError("only matrices are quantized");
   if (getClipSearch() && !quantized)
     return emitOpError("clip_search is for quantized parameters");
+  if (const std::optional<uint64_t> pairs = getRotaryPairs();
+      pairs && (type.getRank() != 2 || getInterleave() || *pairs == 0 || *pairs % 32 != 0 ||
+                static_cast<uint64_t>(type.getDimSize(0)) % *pairs != 0))
+    return emitOpError() << "rotary_pairs is for matrices of whole heads of a multiple of 32 rows, "
+                            "without interleave; is "
+                         << static_cast<int64_t>(*pairs);
   return verifySources(*this, type.getDimSize(0));
 }
 
@@ -148,6 +154,16 @@ LogicalResult RmsNormOp::verify() {
   if (failed(wholeHeads(*this, columns, *getHeadDim())))
     return failure();
   return isVector(*this, getGamma(), *getHeadDim(), "gamma");
+}
+
+LogicalResult LayerNormOp::verify() {
+  const int64_t columns = columnsOf(getInput());
+  if (!(getEps().convertToDouble() > 0))
+    return emitOpError("eps must be positive");
+  if (failed(orderIs(*this, getOrder(), OrderKind::lanes, OrderKind::lanes, 64, 0)) ||
+      failed(isVector(*this, getGamma(), columns, "gamma")))
+    return failure();
+  return isVector(*this, getBeta(), columns, "beta");
 }
 
 LogicalResult RopeOp::verify() {
@@ -188,8 +204,8 @@ LogicalResult SelectRowsOp::verify() {
 }
 
 LogicalResult RoundOp::verify() {
-  if (!elementOf(getResult()).isBF16())
-    return emitOpError("rounds to bf16");
+  if (!elementOf(getResult()).isBF16() && !elementOf(getResult()).isF16())
+    return emitOpError("rounds to bf16 or f16");
   if (failed(sameRows(*this, getInput(), getResult())))
     return failure();
   return hasColumns(*this, getResult(), columnsOf(getInput()), "result");
@@ -203,6 +219,22 @@ LogicalResult QuantizeOp::verify() {
   return hasColumns(*this, getResult(), columnsOf(getInput()), "result");
 }
 
+/// Fails for rows and weights of numbers that no arithmetic joins.
+static LogicalResult matchesWeight(LinearOp op, Type rows, Type weight) {
+  auto act = dyn_cast<QActType>(rows);
+  if (!act)
+    return success();
+  auto quantized = dyn_cast<QWeightType>(weight);
+  const bool e4m3 = quantized && quantized.getNumber() == WeightNumber::e4m3;
+  if (act.getScale() == ActScale::row_e4m3)
+    return e4m3 ? success() : LogicalResult(op.emitOpError("e4m3 rows need an e4m3 weight"));
+  if (!quantized || e4m3)
+    return op.emitOpError("int8 rows need an integer weight");
+  if (act.isRowScaled() && quantized.getBits() != 8)
+    return op.emitOpError("int8 rows with one scale need an int8 weight");
+  return success();
+}
+
 KernelFamily LinearOp::family() { return KernelFamily::Matmul; }
 
 LogicalResult LinearOp::verify() {
@@ -213,8 +245,8 @@ LogicalResult LinearOp::verify() {
       failed(hasColumns(*this, getInput(), weight.getDimSize(1), "input")) ||
       failed(hasColumns(*this, getResult(), weight.getDimSize(0), "result")))
     return failure();
-  if (isa<QActType>(elementOf(getInput())) && !isa<QWeightType>(weight.getElementType()))
-    return emitOpError("int8 rows need an integer weight");
+  if (failed(matchesWeight(*this, elementOf(getInput()), weight.getElementType())))
+    return failure();
   return orderIs(*this, getOrder(), OrderKind::chain, OrderKind::mma, 0, 0);
 }
 
@@ -236,6 +268,13 @@ LogicalResult ArgmaxFoldOp::verify() {
   return hasColumns(*this, getResult(), 1, "result");
 }
 
+LogicalResult SampleOp::verify() {
+  if (failed(sameRows(*this, getInput(), getResult())) ||
+      failed(inRowSpace(*this, getInput(), RowSpace::returned, "input")))
+    return failure();
+  return hasColumns(*this, getResult(), 1, "result");
+}
+
 LogicalResult KvAppendOp::verify() {
   auto kv = cast<KvType>(getKv().getType());
   if (failed(hasLayer(*this, kv, getLayer())) ||
@@ -253,8 +292,14 @@ LogicalResult PagedAttentionOp::verify() {
   const int64_t heads = getHeads();
   if (heads < 1 || heads % kv.getHeads() != 0)
     return emitOpError() << heads << " query heads over " << kv.getHeads() << " KV heads";
-  if (isa<QActType>(elementOf(getQuery())))
-    return emitOpError("needs float queries");
+  if (isa<QActType>(elementOf(getQuery())) || elementOf(getQuery()).isF16())
+    return emitOpError("needs float32 or bfloat16 queries");
+  if (getWindow() && static_cast<int64_t>(*getWindow()) < 1)
+    return emitOpError() << "window must be positive, is " << static_cast<int64_t>(*getWindow());
+  if (getSoftcap() && !(getSoftcap()->isFinite() && getSoftcap()->convertToFloat() > 0))
+    return emitOpError() << "softcap must be positive, is " << getSoftcap()->convertToFloat();
+  if (getSinks() && failed(isVector(*this, getSinks(), heads, "sinks")))
+    return failure();
   if (failed(hasLayer(*this, kv, getLayer())) ||
       failed(orderIs(*this, getOrder(), OrderKind::attention, OrderKind::attention_mma, 64, 256)) ||
       failed(inRowSpace(*this, getQuery(), RowSpace::tokens, "query")) ||

@@ -16,7 +16,7 @@ class Ingot_Op<string mnemonic, list<Trait> traits = []> : Op<Ingot_Dialect, mne
 def KvCacheResource : Resource<"::ingot::KvCacheResource">;
 
 // Rows of any element type: [rows, columns].
-def RowTensor : RankedTensorOf<[F32, BF16, Ingot_QActType], [HasAnyRankOfPred<[2]>], "rows of activations">;
+def RowTensor : RankedTensorOf<[F32, BF16, F16, Ingot_QActType], [HasAnyRankOfPred<[2]>], "rows of activations">;
 def F32Rows : RankedTensorOf<[F32], [HasAnyRankOfPred<[2]>], "float32 rows">;
 def IndexRows : RankedTensorOf<[I32], [HasAnyRankOfPred<[2]>], "index rows">;
 def WeightTensor : RankedTensorOf<[F32, BF16, F16, Ingot_QWeightType], [HasAnyRankOfPred<[1, 2]>], "a parameter">;
@@ -41,6 +41,8 @@ def Ingot_ParamOp : Ingot_Op<"param", [Pure]> {
     The value of a checkpoint tensor, or of the rows of several: `sources` lists them in order when the
     parameter was merged. `interleave = n` alternates n rows of the first source with n of the second.
     `clip_search` asks the quantizer for the range of each group that has the least squared error.
+    `rotary_pairs = D` is a matter of storage alone: heads of D rows are packed with rows r and r + D/2 in
+    one panel, for kernels that rotate what they multiply (runtime/artifact/WeightLayout.h).
     ```mlir
     %w = ingot.param "model.layers.0.self_attn.q_proj.weight" : tensor<64x64xbf16>
     %m = ingot.param "model.layers.0.mlp.gate_up" {interleave = 16 : i64, sources = [
@@ -49,7 +51,8 @@ def Ingot_ParamOp : Ingot_Op<"param", [Pure]> {
     ```
   }];
   let arguments = (ins StrAttr:$name, OptionalAttr<TypedArrayAttrBase<Ingot_SourceAttr, "sources">>:$sources,
-                       OptionalAttr<I64Attr>:$interleave, UnitAttr:$clip_search);
+                       OptionalAttr<I64Attr>:$interleave, UnitAttr:$clip_search,
+                       OptionalAttr<I64Attr>:$rotary_pairs);
   let results = (outs WeightTensor:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
   let hasVerifier = 1;
@@ -120,6 +123,19 @@ def Ingot_RmsNormOp : Ingot_RowOp<"rms_norm", "Row", [AllTypesMatch<["input", "r
   let hasVerifier = 1;
 }
 
+def Ingot_LayerNormOp : Ingot_RowOp<"layer_norm", "Row", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "(x - mean) / sqrt(variance + eps) * gamma + beta over the row";
+  let description = [{
+    Ba, Kiros and Hinton, arXiv 1607.06450; gamma and beta [N]. The variance is the mean of the squared
+    differences from the mean.
+  }];
+  let arguments = (ins F32Rows:$input, WeightTensor:$gamma, WeightTensor:$beta, F32Attr:$eps,
+                       OptionalAttr<Ingot_OrderAttr>:$order);
+  let results = (outs F32Rows:$result);
+  let assemblyFormat = "$input `,` $gamma `,` $beta attr-dict `:` type($gamma) `,` type($beta) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Ingot_RopeOp : Ingot_RowOp<"rope", "Head", [AllTypesMatch<["input", "result"]>]> {
   let summary = "rotates the halves of each head: [T, heads * D] by angles [T, D]";
   let arguments = (ins F32Rows:$input, F32Rows:$angles, I64Attr:$head_dim);
@@ -152,7 +168,7 @@ def Ingot_SelectRowsOp : Ingot_RowOp<"select_rows", "Gather"> {
 //===-- rounding points -------------------------------------------------------------------------===//
 
 def Ingot_RoundOp : Ingot_RowOp<"round", "Point", [RoundingPoint]> {
-  let summary = "rounds rows to bfloat16, nearest even";
+  let summary = "rounds rows to bfloat16 or float16, nearest even";
   let arguments = (ins F32Rows:$input);
   let results = (outs RowTensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
@@ -160,7 +176,7 @@ def Ingot_RoundOp : Ingot_RowOp<"round", "Point", [RoundingPoint]> {
 }
 
 def Ingot_QuantizeOp : Ingot_RowOp<"quantize", "Group", [RoundingPoint]> {
-  let summary = "quantizes rows to int8 with one scale per 32 columns";
+  let summary = "quantizes rows to 8 bits with one scale per 32 columns or per row";
   let arguments = (ins F32Rows:$input);
   let results = (outs RowTensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
@@ -207,6 +223,19 @@ def Ingot_ArgmaxFoldOp : Ingot_RowOp<"argmax_fold", "Row"> {
   let hasVerifier = 1;
 }
 
+def Ingot_SampleOp : Ingot_RowOp<"sample", "Row"> {
+  let summary = "a token drawn per row of logits: [R, V] -> [R, 1]";
+  let description = [{
+    Each returned row brings its own temperature, min-p, top-k, top-p and place in a counter-based
+    generator with the batch; temperature 0 is argmax. A row that is not finite gives 0xffffffff. Stands
+    alone in its kernel, which takes the logits as its working memory.
+  }];
+  let arguments = (ins F32Rows:$input, Ingot_BatchType:$batch);
+  let results = (outs IndexRows:$result);
+  let assemblyFormat = "$input `,` $batch attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 //===-- paged cache --------------------------------------------------------------------------------===//
 
 def Ingot_KvAppendOp : Ingot_Op<"kv_append", [RoundingPoint, AllTypesMatch<["kv", "result"]>, MemoryEffects<[MemWrite<KvCacheResource>]>,
@@ -228,11 +257,19 @@ def Ingot_PagedAttentionOp : Ingot_Op<"paged_attention", [MemoryEffects<[MemRead
   let description = [{
     Query head h reads KV head h / (heads / kv_heads). Scores, maxima and sums in float32 in tiles of 64
     positions from absolute 0; segments of 256 are folded in ascending order (`order`).
+    - `window`: only the last `window` of the positions that a token sees, its own included.
+    - `softcap`: scores become softcap * tanh(score / softcap) before the softmax.
+    - `sinks` [heads]: one more score per head, without a value; the fold of the segments starts from it.
+    ```mlir
+    %o = ingot.paged_attention %q, %kv, %b sinks(%s : tensor<8xf32>) {heads = 8 : i64, layer = 0 : i64,
+           scale = 0.125 : f32, softcap = 50.0 : f32, window = 4096 : i64} : tensor<?x512xbf16>, !kv -> tensor<?x512xf32>
+    ```
   }];
-  let arguments = (ins RowTensor:$query, Ingot_KvType:$kv, Ingot_BatchType:$batch, I64Attr:$layer,
-                       I64Attr:$heads, F32Attr:$scale, OptionalAttr<Ingot_OrderAttr>:$order);
+  let arguments = (ins RowTensor:$query, Ingot_KvType:$kv, Ingot_BatchType:$batch, Optional<WeightTensor>:$sinks,
+                       I64Attr:$layer, I64Attr:$heads, F32Attr:$scale, OptionalAttr<I64Attr>:$window,
+                       OptionalAttr<F32Attr>:$softcap, OptionalAttr<Ingot_OrderAttr>:$order);
   let results = (outs F32Rows:$result);
-  let assemblyFormat = "$query `,` $kv `,` $batch attr-dict `:` type($query) `,` type($kv) `->` type($result)";
+  let assemblyFormat = "$query `,` $kv `,` $batch (`sinks` `(` $sinks^ `:` type($sinks) `)`)? attr-dict `:` type($query) `,` type($kv) `->` type($result)";
   let hasVerifier = 1;
 }
 

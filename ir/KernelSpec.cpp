@@ -21,7 +21,12 @@ FailureOr<KernelSpec> readRowwise(FusedOp fused, std::string &reason) {
   KernelSpec spec{KernelFamily::Rowwise, ItemSpace::TokenRows, resultRows(fused)};
   if (spec.rows == RowSpace::returned)
     spec.items = ItemSpace::ReturnedRows;
-  for (Operation &op : fused.getBody().front().without_terminator()) {
+  Block &body = fused.getBody().front();
+  if (!body.getOps<SampleOp>().empty() && !llvm::hasSingleElement(body.without_terminator())) {
+    reason = "sampling stands alone in its kernel";
+    return failure();
+  }
+  for (Operation &op : body.without_terminator()) {
     const bool selects = isa<SelectRowsOp>(op);
     for (Value result : op.getResults())
       if (!selects && isa<RankedTensorType>(result.getType()) &&
@@ -35,8 +40,73 @@ FailureOr<KernelSpec> readRowwise(FusedOp fused, std::string &reason) {
   return spec;
 }
 
+// What only the kernels of target cuda can hold: they say so here, and nothing else asks for the
+// target.
+
+/// Rounded rows made inside the kernel: a norm, perhaps of the returned rows, and its rounding.
+bool isNormPrologue(ArrayRef<Operation *> ops, LinearOp linear) {
+  if (ops.size() == 3 && isa<SelectRowsOp>(ops[0]) && ops[0]->hasOneUse())
+    ops = ops.drop_front();
+  if (ops.size() != 2)
+    return false;
+  auto norm = dyn_cast<RmsNormOp>(ops[0]);
+  auto round = dyn_cast<RoundOp>(ops[1]);
+  return norm && round && !norm.getHeadDim() && norm.getResult().hasOneUse() &&
+         round.getInput() == norm.getResult() && linear.getInput() == round.getResult() &&
+         round.getResult().hasOneUse();
+}
+
+/// The ops behind a QKV projection whose heads are rotated and written to the cache by the kernel.
+/// `append` is among them.
+bool isRopeEpilogue(LinearOp linear, ArrayRef<Operation *> ops, KvAppendOp append,
+                    std::string &reason) {
+  const int64_t headDim = cast<KvType>(append.getKv().getType()).getKeyDim();
+  auto split = dyn_cast<SplitOp>(ops.front());
+  if (!split || split.getInput() != linear.getResult() || split.getInterleave() ||
+      split.getNumResults() != 3) {
+    reason = "queries, keys and values are not one projection (merge-qkv)";
+    return false;
+  }
+  // Both halves of 16 pairs lie in one panel.
+  if (headDim % 32 != 0) {
+    reason = "heads of " + std::to_string(headDim) + " columns are no multiple of 32";
+    return false;
+  }
+  for (Operation *op : ops) {
+    auto rope = dyn_cast<RopeOp>(op);
+    if (isa<RmsNormOp>(op)) {
+      reason = "the norm of a head sums over panels";
+      return false;
+    }
+    if (!isa<SplitOp, AddBiasOp, RopeOp, RoundOp, KvAppendOp>(op) ||
+        (rope && static_cast<int64_t>(rope.getHeadDim()) != headDim)) {
+      reason =
+          op->getName().getStringRef().str() + " does not fit the epilogue of a QKV projection";
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Whether `op` fits the epilogue of a matmul kernel behind `before`.
+bool fitsEpilogue(Operation &op, ArrayRef<Operation *> before, CodeTarget target,
+                  std::string &reason) {
+  const std::string name = op.getName().getStringRef().str();
+  if (!before.empty() && isa<ArgmaxPartialOp>(before.back())) {
+    reason = "the partials of an argmax leave the kernel; " + name + " stands behind them";
+    return false;
+  }
+  auto split = dyn_cast<SplitOp>(op);
+  const bool fits = isa<ArgmaxPartialOp>(op) || (isa<RoundOp>(op) && target == CodeTarget::Cuda) ||
+                    (cast<KernelOpInterface>(op).footprint() == Footprint::Point &&
+                     !isa<RoundOp>(op) && (!split || split.getInterleave() == 16));
+  if (!fits)
+    reason = name + " does not fit a matmul epilogue";
+  return fits;
+}
+
 /// One linear, point-wise ops behind it; a split only with interleave 16 (SwiGLU); argmax_partial
-/// last.
+/// last. Target cuda: see isNormPrologue and isRopeEpilogue.
 FailureOr<KernelSpec> readMatmul(FusedOp fused, LinearOp linear, std::string &reason) {
   KernelSpec spec{KernelFamily::Matmul, ItemSpace::Panels, rowSpaceOf(linear.getType())};
   spec.anchor = linear;
@@ -46,31 +116,33 @@ FailureOr<KernelSpec> readMatmul(FusedOp fused, LinearOp linear, std::string &re
     reason = "a matmul kernel takes its rows already rounded; these are float32";
     return failure();
   }
+  const CodeTarget target = targetOf(fused);
+  SmallVector<Operation *> behind;
+  KvAppendOp append;
   bool seen = false;
   for (Operation &op : fused.getBody().front().without_terminator()) {
-    if (&op == linear) {
-      seen = true;
-      continue;
-    }
-    if (!seen) {
-      reason = "a matmul kernel takes its rows already rounded; " +
-               op.getName().getStringRef().str() + " stands before linear";
+    seen |= &op == linear;
+    if (&op != linear)
+      (seen ? behind : spec.prologue).push_back(&op);
+    if (auto write = dyn_cast<KvAppendOp>(op))
+      append = write;
+  }
+  if (!spec.prologue.empty() &&
+      (target != CodeTarget::Cuda || !isNormPrologue(spec.prologue, linear))) {
+    reason = "a matmul kernel takes its rows already rounded; " +
+             spec.prologue.back()->getName().getStringRef().str() + " stands before linear";
+    return failure();
+  }
+  if (append && target == CodeTarget::Cuda) {
+    if (!isRopeEpilogue(linear, behind, append, reason))
       return failure();
-    }
-    if (!spec.epilogue.empty() && isa<ArgmaxPartialOp>(spec.epilogue.back())) {
-      reason = "the partials of an argmax leave the kernel; " + op.getName().getStringRef().str() +
-               " stands behind them";
+    spec.epilogue = std::move(behind);
+    return spec;
+  }
+  for (Operation *op : behind) {
+    if (!fitsEpilogue(*op, spec.epilogue, target, reason))
       return failure();
-    }
-    auto footprint = cast<KernelOpInterface>(op).footprint();
-    auto split = dyn_cast<SplitOp>(op);
-    const bool swiglu = split && split.getInterleave() == 16;
-    if (!isa<ArgmaxPartialOp>(op) &&
-        (footprint != Footprint::Point || (split && !swiglu) || isa<RoundOp>(op))) {
-      reason = op.getName().getStringRef().str() + " does not fit a matmul epilogue";
-      return failure();
-    }
-    spec.epilogue.push_back(&op);
+    spec.epilogue.push_back(op);
   }
   return spec;
 }
@@ -81,7 +153,9 @@ FailureOr<KernelSpec> readAttention(FusedOp fused, PagedAttentionOp attention,
   spec.anchor = attention;
   spec.itemsPerRow = cast<KvType>(attention.getKv().getType()).getHeads();
   for (Operation &op : fused.getBody().front().without_terminator())
-    if (&op != attention) {
+    if (isa<RoundOp>(op) && targetOf(fused) == CodeTarget::Cuda && attention->hasOneUse()) {
+      spec.epilogue.push_back(&op); // the rounded rows alone leave the kernel
+    } else if (&op != attention) {
       reason = op.getName().getStringRef().str() + " does not fit an attention kernel";
       return failure();
     }

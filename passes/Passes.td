@@ -20,6 +20,21 @@ class FusionPass<string flag> : IngotPass<flag> {
 // Every fusion reports a remark of category "fusion" per place, fired (with the bytes per row that
 // no longer move) or missed (with the reason), and one row of the module's `ingot.fusions`.
 
+def FuseAttentionRoundPass : FusionPass<"ingot-fuse-attention-round"> {
+  let summary = "round the rows of attention inside its kernel";
+  let description = [{
+    ```mlir
+    %o = ingot.paged_attention %q, %kv, %batch {...} : ...
+    %a = ingot.round %o : tensor<?x64xf32> -> tensor<?x64xbf16>
+    // becomes
+    %a = ingot.fused "attention_round" at "layers.0.self_attn"(%q, %kv, %batch) : ... {
+      paged_attention, round }
+    ```
+    Target cuda. Left alone: attention with another user.
+  }];
+  let options = policy;
+}
+
 def FuseHeadArgmaxPass : FusionPass<"ingot-fuse-head-argmax"> {
   let summary = "take the argmax of each panel of logits inside the head";
   let description = [{
@@ -55,6 +70,61 @@ def FuseNormPass : FusionPass<"ingot-fuse-norm"> {
       add, rms_norm, quantize }
     ```
     Left alone: a norm with neither; norms of heads (ingot-fuse-rope-kv).
+  }];
+  let options = policy;
+}
+
+def FuseNormProloguePass : FusionPass<"ingot-fuse-norm-prologue"> {
+  let summary = "compute the norm of few rows in every block of the matmul that reads it";
+  let description = [{
+    Joins two finished regions: the one that makes rounded rows out of an RMS norm (with the gather
+    of the returned rows, if it has one) and the matmul that alone reads them. Every block of the
+    matmul computes the norm again while its first weights are under way, which costs it
+    tokens x columns values out of the second-level cache and saves a launch.
+
+    ```mlir
+    %a = ingot.fused "rms_norm_round" at "layers.0.input_layernorm"(%x, %g) : ... { rms_norm, round }
+    %y = ingot.fused "swiglu" at "layers.0.mlp.gate_up_proj"(%a, %w) {variant = "tokens_1"} : ... {
+      linear, split, silu, mul, round }
+    // becomes
+    %y = ingot.fused "norm_swiglu" at "layers.0.mlp.gate_up_proj"(%x, %g, %w) {variant = "tokens_1"} : ... {
+      rms_norm, round, linear, split, silu, mul, round }
+    ```
+    Target cuda, entries whose bucket has at most `max-tokens` tokens. Left alone: norms of more
+    than `max-elements` values (tokens of the bucket x columns); a norm whose region makes another
+    value, too (a residual sum); rounded rows with another reader.
+
+    Needs: `ingot-bucket-variants`. The two regions stay apart in the other buckets, and both ways
+    give the same bits.
+  }];
+  let options = policy # [
+    Option<"maxTokens", "max-tokens", "int64_t", "16", "Most tokens of a bucket">,
+    Option<"stepTokens", "step-tokens", "int64_t", "0", "Tokens of the bucket that has no bound of its own; 0 = not known here">,
+    Option<"maxElements", "max-elements", "int64_t", "16384", "Most values (tokens x columns) that every block normalizes">];
+}
+
+def FuseQkvRopePass : FusionPass<"ingot-fuse-qkv-rope"> {
+  let summary = "rotary positions and the write of the cache in the epilogue of the QKV projection";
+  let description = [{
+    The weight is packed with rows d and d + D/2 of each head in one panel (`rotary_pairs`), so that
+    the kernel has both halves of what it rotates in registers. It stores rounded queries and writes
+    keys and values into the cache.
+
+    ```mlir
+    %w = ingot.param "model.layers.0.self_attn.qkv_proj.weight" {sources = [...]} : tensor<128x64x...>
+    %y = ingot.linear %a, %w : ...
+    %q, %k, %v = ingot.split %y : ...
+    %qr = ingot.rope %q, %b {head_dim = 32}   %kr = ingot.rope %k, %b {head_dim = 32}
+    %kv1 = ingot.kv_append %kv, %kr, %v, %batch {layer = 0}
+    %q16 = ingot.round %qr : ...
+    // becomes
+    %w = ingot.param "model.layers.0.self_attn.qkv_proj.weight" {rotary_pairs = 32, sources = [...]} : tensor<128x64x...>
+    %kv1, %q16 = ingot.fused "qkv_rope" at "layers.0.self_attn.qkv_proj"(%a, %w, %b, %kv, %batch) : ... {
+      linear, split, rope, rope, kv_append, round }
+    ```
+    Biases between split and rope come along. Target cuda. Left alone: heads with norms (their sum
+    crosses panels), heads of no multiple of 32 columns, projections that were not merged; those
+    meet ingot-fuse-rope-kv, which stands behind.
   }];
   let options = policy;
 }
@@ -106,7 +176,7 @@ def FuseSwigluPass : FusionPass<"ingot-fuse-swiglu"> {
     // becomes
     %z = ingot.fused "swiglu" at "layers.0.mlp.gate_up_proj"(%a, %w) : ... { linear, split, silu, mul }
     ```
-    Left alone: gate and up that ingot-merge-gate-up did not join; parts of the product with
+    Target cuda: the rounding point that alone reads the product comes along. Left alone: gate and up that ingot-merge-gate-up did not join; parts of the product with
     another user.
   }];
   let options = policy;
@@ -208,6 +278,27 @@ def FixNumericsPass : IngotPass<"ingot-fix-numerics"> {
                     Statistic<"numRounds", "num-rounds", "rounding points added">];
 }
 
+def SliceByBucketPass : IngotPass<"ingot-slice-by-bucket"> {
+  let summary = "profile fast: slices of K by the number of tokens of a bucket";
+  let description = [{
+    Gives the linears of each bucket the slices that suit its number of tokens: more where few tiles
+    would leave multiprocessors idle, one where tokens fill them. Signs the entries anew. Rows of
+    steps of one bucket keep their bits; those of two buckets may differ in the last ones.
+
+    ```mlir
+    // a bucket of 256 tokens
+    %y = ingot.linear %a, %w {order = #ingot.order<mma, 16, 512>} : ...
+    // becomes
+    %y = ingot.linear %a, %w {order = #ingot.order<mma, 16>} : ...
+    ```
+    `max-tokens` takes all entries for those of one bucket: the program that known answers come from.
+
+    Needs: `ingot-bucket-variants`, target cuda.
+  }];
+  let options = [Option<"maxTokens", "max-tokens", "int64_t", "0", "Tokens of every entry; 0: as its bucket says">];
+  let statistics = [Statistic<"numChanged", "num-changed", "orders changed">];
+}
+
 def VerifyNumericsPass : IngotPass<"ingot-verify-numerics"> {
   let summary = "fail when the arithmetic differs from what fix-numerics signed";
   let description = [{
@@ -222,7 +313,7 @@ def VerifyNumericsPass : IngotPass<"ingot-verify-numerics"> {
 def AddGreedyTwinPass : IngotPass<"ingot-add-greedy-twin"> {
   let summary = "clone an entry that returns logits into one that returns their argmax";
   let description = [{
-    Steps without a sampled row run the twin, whose head keeps its logits in registers. Both share
+    Steps whose rows are all greedy run the twin, whose head keeps its logits in registers. Both share
     every kernel but the head's, and the order of its sums. Marks entries with `ingot.output`:
     "logits" or "argmax".
 
@@ -232,6 +323,24 @@ def AddGreedyTwinPass : IngotPass<"ingot-add-greedy-twin"> {
     // gains beside it
     func.func @forward_argmax(...) -> (tensor<?x1xi32, #ingot.rows<returned>>, !kv) {
       ... %id = ingot.argmax %logits
+      return %id, %kv1
+    ```
+  }];
+}
+
+def AddSampledTwinPass : IngotPass<"ingot-add-sampled-twin"> {
+  let summary = "clone an entry that returns logits into one that returns sampled token ids";
+  let description = [{
+    For targets that sample on the device: steps whose rows ask for nothing but temperature, top-k,
+    top-p and min-p run the twin, and their logits stay there. Marks the twin `ingot.output`
+    "sampled". Behind ingot-add-greedy-twin, which marks the entries to clone.
+
+    ```mlir
+    func.func @forward(%batch: !ingot.batch, ...) -> (tensor<?x512xf32, #ingot.rows<returned>>, !kv) {
+      ... return %logits, %kv1
+    // gains beside it
+    func.func @forward_sampled(...) -> (tensor<?x1xi32, #ingot.rows<returned>>, !kv) {
+      ... %id = ingot.sample %logits, %batch
       return %id, %kv1
     ```
   }];
@@ -333,21 +442,24 @@ def QuantizeActivationsPass : IngotPass<"ingot-quantize-activations"> {
     %a = ingot.quantize %h : tensor<?x64xf32> -> tensor<?x64x!ingot.qact<pow2>>
     %q = ingot.linear %a, %wq : tensor<?x64x!ingot.qact<pow2>>, tensor<64x64x!ingot.qweight<4, 32>> -> tensor<?x64xf32>
     ```
-    `scale=bf16` rounds rows to bfloat16 before integer weights, too (recipes W4A16, W8A16).
+    `scale=bf16` rounds rows to bfloat16 before quantized weights, too (recipes W4A16, W8A16).
+    `scale=int8` and `scale=fp8` quantize rows with one scale each where they meet weights of the
+    same numbers (W8A8, FP8), and round to bfloat16 before the others. Rows that meet a float16
+    weight are rounded to float16 (values beyond 65504 become that).
     `scale=none` leaves rows before integer weights in float32: a recipe for measuring weights
     alone, which only the reference evaluator runs.
   }];
   let options = [
-    Option<"scale", "scale", "std::string", "\"pow2\"", "Activation scales: pow2, f32, none, or bf16 for rows that stay bfloat16">];
-  let statistics = [Statistic<"numQuantize", "num-quantize", "int8 rounding points added">,
-                    Statistic<"numRound", "num-round", "bfloat16 rounding points added">];
+    Option<"scale", "scale", "std::string", "\"pow2\"", "Activation scales: pow2, f32, none, int8, fp8, or bf16 for rows that stay bfloat16">];
+  let statistics = [Statistic<"numQuantize", "num-quantize", "8-bit rounding points added">,
+                    Statistic<"numRound", "num-round", "16-bit rounding points added">];
 }
 
 def QuantizeWeightsPass : IngotPass<"ingot-quantize-weights"> {
   let summary = "choose the storage format of every matrix";
   let description = [{
-    A scheme is `bf16`, `int8[:GROUP]` or `int4[:GROUP]`, GROUP columns per scale: a multiple of
-    32 or `channel` (32 when left out). `linear` holds for all projections, `head` for the one
+    A scheme is `bf16`, `fp16`, `int8[:GROUP]`, `int4[:GROUP]` or `fp8[:GROUP]`, GROUP columns per
+    scale: a multiple of 32 (fp8: 128) or `channel` (left out: 32; fp8: channel). `linear` holds for all projections, `head` for the one
     that makes the logits, `embedding` for tables of rows; a table that is also the head is one
     parameter and takes the head's scheme. `overrides` are `PATTERN=SCHEME`, first match wins; a
     pattern (`*`, `?`, `[...]`) is matched against the parameter's name, with and without a last
@@ -371,6 +483,8 @@ def QuantizeWeightsPass : IngotPass<"ingot-quantize-weights"> {
     ListOption<"overrides", "overrides", "std::string", "PATTERN=SCHEME, first match wins">];
   let statistics = [Statistic<"numInt4", "num-int4", "matrices stored as int4">,
                     Statistic<"numInt8", "num-int8", "matrices stored as int8">,
+                    Statistic<"numFp8", "num-fp8", "matrices stored as float8">,
+                    Statistic<"numFp16", "num-fp16", "matrices stored as float16">,
                     Statistic<"numBf16", "num-bf16", "matrices stored as bfloat16">];
 }
 

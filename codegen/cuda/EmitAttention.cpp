@@ -49,8 +49,11 @@ Status noAttention(std::string_view name, const std::string &why) {
 }
 
 Status check(const KernelProgram &program, std::string_view name) {
-  if (program.ops.size() != 1 || program.ops[0].kind != OpKind::PagedAttention)
-    return noAttention(name, "attention stands alone in its region");
+  const bool rounds = program.ops.size() == 2 && program.ops[1].kind == OpKind::Round &&
+                      program.ops[1].operands[0] == program.ops[0].results[0];
+  if (program.ops.empty() || program.ops[0].kind != OpKind::PagedAttention ||
+      (program.ops.size() > 1 && !rounds))
+    return noAttention(name, "attention stands alone, or with its rounding, in its region");
   const ProgramOp &op = program.ops[0];
   const abi::KvLayout &kv = program.values[op.operands[1]].kv;
   if (program.values[op.operands[0]].kind != ValueKind::Bf16Rows)
@@ -70,7 +73,8 @@ Result<KernelSource> emitAttention(const KernelProgram &program, std::string_vie
   INGOT_TRY(check(program, name));
   const ProgramOp &op = program.ops[0];
   const ProgramValue &cache = program.values[op.operands[1]];
-  const ProgramValue &result = program.values[op.results[0]];
+  const bool rounds = program.ops.size() == 2;
+  const ProgramValue &result = program.values[program.ops.back().results[0]];
   const uint32_t maxTokens = std::max(bound.maxTokens, 1u);
   const Sizes sizes(program, maxTokens, partialBytes);
   if (sizes.counterBytes > kCounterBytes)
@@ -81,21 +85,23 @@ Result<KernelSource> emitAttention(const KernelProgram &program, std::string_vie
   source.shape.threads = kThreads;
   source.shape.dynamicSharedBytes = uint32_t(sizes.sharedBytes);
   source.shape.scratchBytes = sizes.scratchBytes;
+  source.shape.counterBytes = kCounterBytes;
   const uint64_t items = uint64_t(maxTokens) * cache.kv.kvHeads;
   source.shape.blocksPerItem = uint32_t(std::max<uint64_t>(1, kBlocks / items));
   source.shape.itemsPerBlock = uint32_t(std::max<uint64_t>(1, items / kBlocks));
 
   const int slots[] = {program.values[op.operands[0]].slot, cache.slot, result.slot};
   const int scratch = *std::max_element(std::begin(slots), std::end(slots)) + 1;
-  source.text = format(
-      "#include \"codegen/cuda/kernels/Attention.cuh\"\n\nnamespace ingot::gpu {\n\n"
-      "using %s_shape = AttentionShape<%u, %lld, %u, %u, %u, %llu>;\n"
-      "static_assert(AttentionMemory<%s_shape>::kBytes == %u);\n"
-      "static_assert(AttentionScratch<%s_shape>::kBytes == %llu);\n\n",
-      source.name.c_str(), cache.kv.headDim, static_cast<long long>(op.heads), cache.kv.kvHeads,
-      cache.kv.blockTokens, maxTokens, static_cast<unsigned long long>(sizes.partialRows),
-      source.name.c_str(), source.shape.dynamicSharedBytes, source.name.c_str(),
-      static_cast<unsigned long long>(sizes.scratchBytes));
+  source.text =
+      format("#include \"codegen/cuda/kernels/Attention.cuh\"\n\nnamespace ingot::gpu {\n\n"
+             "using %s_shape = %sAttentionShape<%u, %lld, %u, %u, %u, %llu>%s;\n"
+             "static_assert(AttentionMemory<%s_shape>::kBytes == %u);\n"
+             "static_assert(AttentionScratch<%s_shape>::kBytes == %llu);\n\n",
+             source.name.c_str(), rounds ? "RoundedResults<" : "", cache.kv.headDim,
+             static_cast<long long>(op.heads), cache.kv.kvHeads, cache.kv.blockTokens, maxTokens,
+             static_cast<unsigned long long>(sizes.partialRows), rounds ? ">" : "",
+             source.name.c_str(), source.shape.dynamicSharedBytes, source.name.c_str(),
+             static_cast<unsigned long long>(sizes.scratchBytes));
   source.text += format("INGOT_KERNEL(%s, %u) {\n"
                         "  attention<%s_shape>({.batch = args.pointer<const abi::BatchView>(0),\n"
                         "                       .view = args.pointer<const abi::KvView>(%d),\n"

@@ -3,6 +3,7 @@
 #include "codegen/cuda/EmitAttention.h"
 #include "codegen/cuda/EmitMatmul.h"
 #include "codegen/cuda/EmitRowwise.h"
+#include "codegen/cuda/EmitSample.h"
 
 #include <algorithm>
 
@@ -18,6 +19,8 @@ Result<KernelSource> emitKernel(const KernelProgram &program, std::string_view n
     return emitMatmul(program, name, bound, profile);
   if (has(OpKind::PagedAttention))
     return emitAttention(program, name, bound, profile);
+  if (has(OpKind::Sample))
+    return emitSample(program, name);
   return emitRowwise(program, name, bound, profile);
 }
 

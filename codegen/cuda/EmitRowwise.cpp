@@ -256,12 +256,12 @@ private:
     }
     const WeightLayout &table = value(op.operands[0]).weight;
     const int slot = value(op.operands[0]).slot;
-    const auto width = (long long)value(out).columns;
+    const auto width = (long long)value(out).columns, rows = (long long)table.rows;
     if (table.kind == LayoutKind::Row) {
       define(out,
-             format("MemoryRow<%lld>{rowAt<const float>(args.slot[%d], batch.tokenIds[token], "
+             format("MemoryRow<%lld>{rowAt<const float>(args.slot[%d], tokenId<%lld>(batch, token), "
                     "%llu)}",
-                    width, slot, (ull)table.unitBytes),
+                    width, slot, rows, (ull)table.unitBytes),
              true);
       return true;
     }
@@ -284,8 +284,9 @@ private:
                                                                        : 4;
     const uint64_t scaleBytes = strip - 16 * table.paddedColumns() * bitsPerValue / 8;
     return format("stripRow<StripRow<StripFormat::%s, %lld, %llu, %u>, %llu>(args.slot[%d], "
-                  "batch.tokenIds[token])",
-                  format_, width, (ull)scaleBytes, table.group, (ull)strip, slot);
+                  "tokenId<%lld>(batch, token))",
+                  format_, width, (ull)scaleBytes, table.group, (ull)strip, slot,
+                  (long long)table.rows);
   }
 
   bool sink(const ProgramOp &op, int out) {

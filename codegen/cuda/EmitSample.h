@@ -5,8 +5,8 @@
 
 namespace ingot::cuda {
 
-/// Slots: 0 BatchView, 1 logits f32 [R] (stride abi::f32RowBytes), 2 abi::SampleParams [R],
-/// 3 ids u32 [R], 4 scratch. Items are returned rows, at most `bound.maxTokens`.
-KernelSource emitSample(uint32_t vocabulary, std::string_view name, TokenBound bound);
+/// `program`: one Sample. Slots: 0 BatchView, 1 logits f32 [R] (stride abi::f32RowBytes), which the
+/// kernel overwrites, 2 ids u32 [R]. Items are returned rows.
+Result<KernelSource> emitSample(const KernelProgram &program, std::string_view name);
 
 } // namespace ingot::cuda

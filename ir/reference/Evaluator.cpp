@@ -1,5 +1,6 @@
 #include "ir/reference/Evaluator.h"
 
+#include "ir/reference/MatrixLinear.h"
 #include "ir/reference/Ops.h"
 #include "ir/reference/WeightLoader.h"
 #include "runtime/base/CpuFeatures.h"
@@ -27,8 +28,9 @@ struct Slot {
 /// One run of one function: the values of its ops.
 class Frame {
 public:
-  Frame(WeightProvider &weights, const matrix::MatrixUnit &unit, const Batch &batch, KvState &state)
-      : weights_(weights), unit_(unit), batch_(batch), state_(state) {}
+  Frame(WeightProvider &weights, const matrix::MatrixUnit &unit, const matrix::MatrixUnit &fp8Unit,
+        const Batch &batch, KvState &state)
+      : weights_(weights), unit_(unit), fp8Unit_(fp8Unit), batch_(batch), state_(state) {}
 
   void set(Value value, Slot slot) { slots_[value] = std::move(slot); }
   void set(Value value, Rows rows) { slots_[value].rows = std::make_shared<Rows>(std::move(rows)); }
@@ -53,14 +55,16 @@ private:
   }
 
   WeightProvider &weights_;
-  const matrix::MatrixUnit &unit_; ///< of ops whose order is the matrix unit's
+  const matrix::MatrixUnit &unit_, &fp8Unit_; ///< of ops whose order is the matrix unit's
   const Batch &batch_;
   KvState &state_;
   llvm::DenseMap<Value, Slot> slots_;
 };
 
 KvGeometry geometryOf(KvType type, int64_t layer) {
-  return {type.getGroup(), layer, type.getHeads(), type.getKeyDim(), type.getValueDim()};
+  return {type.getGroup(),    layer,
+          type.getHeads(),    type.getKeyDim(),
+          type.getValueDim(), static_cast<abi::KvFormat>(type.getFormat())};
 }
 
 Status Frame::evalBlock(Block &block) {
@@ -96,10 +100,11 @@ Status Frame::evalLinearOp(LinearOp op) {
   const Weight &weight = this->weight(op.getWeight());
   LinearOrder order;
   if (auto given = op.getOrder(); given && given->getKind() == OrderKind::mma) {
-    order = {LinearOrder::Kind::Mma, given->getStep(), given->getSpan(), unit_};
-    if (input.kind != RowKind::Bf16 || weight.kind == WeightKind::F32)
+    order = {LinearOrder::Kind::Mma, given->getStep(), given->getSpan(), unit_, fp8Unit_};
+    if (!hasMatrixLinear(input, weight))
       return Status(ErrorClass::Config, "order-unusable",
-                    "order mma takes bfloat16 rows and a bfloat16 or integer weight");
+                    "order mma takes 16-bit rows and weights of one format, bfloat16 rows with "
+                    "quantized weights, or rows of one scale with weights of the same 8 bits");
   }
   set(op.getResult(), evalLinear(input, weight, order));
   return Status::ok();
@@ -112,10 +117,15 @@ Status Frame::evalAttentionOp(PagedAttentionOp op) {
   if (matrix && rows(op.getQuery()).kind != RowKind::Bf16)
     return Status(ErrorClass::Config, "order-unusable",
                   "order attention_mma takes bfloat16 queries");
-  return store(op.getResult(),
-               evalPagedAttention(rows(op.getQuery()), state_, kv, batch_,
-                                  static_cast<int64_t>(op.getHeads()),
-                                  op.getScale().convertToFloat(), matrix ? &unit_ : nullptr));
+  AttentionSpec spec;
+  spec.heads = static_cast<int64_t>(op.getHeads());
+  spec.scale = op.getScale().convertToFloat();
+  spec.window = static_cast<int64_t>(op.getWindow().value_or(0));
+  spec.softcap = op.getSoftcap() ? op.getSoftcap()->convertToFloat() : 0.0f;
+  spec.unit = matrix ? &unit_ : nullptr;
+  if (op.getSinks())
+    spec.sinks = weight(op.getSinks()).floats;
+  return store(op.getResult(), evalPagedAttention(rows(op.getQuery()), state_, kv, batch_, spec));
 }
 
 Status Frame::evalOp(Operation *op) {
@@ -147,6 +157,10 @@ Status Frame::evalOp(Operation *op) {
                                                 o.getEps().convertToFloat(),
                                                 static_cast<int64_t>(o.getHeadDim().value_or(0))));
       })
+      .Case([&](LayerNormOp o) {
+        return store(o.getResult(), evalLayerNorm(rows(o.getInput()), weight(o.getGamma()),
+                                                  weight(o.getBeta()), o.getEps().convertToFloat()));
+      })
       .Case([&](RopeOp o) {
         return store(o.getResult(), evalRope(rows(o.getInput()), rows(o.getAngles()),
                                              static_cast<int64_t>(o.getHeadDim())));
@@ -155,12 +169,14 @@ Status Frame::evalOp(Operation *op) {
       .Case([&](SelectRowsOp o) {
         return store(o.getResult(), evalSelectRows(rows(o.getInput()), batch_));
       })
-      .Case([&](RoundOp o) { return store(o.getResult(), evalRound(rows(o.getInput()))); })
+      .Case([&](RoundOp o) {
+        const bool half = getElementTypeOrSelf(o.getResult().getType()).isF16();
+        return store(o.getResult(),
+                     evalRound(rows(o.getInput()), half ? RowKind::F16 : RowKind::Bf16));
+      })
       .Case([&](QuantizeOp o) {
         auto type = cast<QActType>(getElementTypeOrSelf(o.getResult().getType()));
-        const RowKind kind =
-            type.getScale() == ActScale::pow2 ? RowKind::Int8Pow2 : RowKind::Int8F32;
-        return store(o.getResult(), evalQuantize(rows(o.getInput()), kind));
+        return store(o.getResult(), evalQuantize(rows(o.getInput()), rowKindOf(type)));
       })
       .Case([&](LinearOp o) { return evalLinearOp(o); })
       .Case([&](ArgmaxOp o) { return store(o.getResult(), evalArgmax(rows(o.getInput()))); })
@@ -169,6 +185,8 @@ Status Frame::evalOp(Operation *op) {
       })
       .Case(
           [&](ArgmaxFoldOp o) { return store(o.getResult(), evalArgmaxFold(rows(o.getInput()))); })
+      .Case(
+          [&](SampleOp o) { return store(o.getResult(), evalSample(rows(o.getInput()), batch_)); })
       .Case([&](KvAppendOp o) {
         evalKvAppend(
             state_,
@@ -191,7 +209,7 @@ struct Evaluator::Impl {
   ModuleOp module;
   std::unique_ptr<WeightLoader> loader; ///< null when the caller provides
   WeightProvider &weights;
-  matrix::MatrixUnit unit = matrix::kHopper;
+  matrix::MatrixUnit unit = matrix::kHopper, fp8Unit = matrix::fp8UnitOf(90);
 };
 
 Evaluator::Evaluator(ModuleOp module, const WeightSource &weights) {
@@ -203,7 +221,10 @@ Evaluator::Evaluator(ModuleOp module, WeightProvider &weights)
     : impl_(std::make_unique<Impl>(module, nullptr, weights)) {}
 Evaluator::~Evaluator() = default;
 
-void Evaluator::setMatrixUnit(const matrix::MatrixUnit &unit) { impl_->unit = unit; }
+void Evaluator::setMatrixUnit(const matrix::MatrixUnit &unit, const matrix::MatrixUnit &fp8Unit) {
+  impl_->unit = unit;
+  impl_->fp8Unit = fp8Unit;
+}
 
 /// What a tensor argument of an entry holds: its rows, and where its type is that of a weight, too.
 static Slot slotOf(BlockArgument argument, const Rows &input) {
@@ -224,7 +245,7 @@ Result<std::vector<Rows>> Evaluator::run(std::string_view entry, const Batch &ba
     return Status(ErrorClass::Data, "entry-missing",
                   format("the program has no entry @%.*s", int(entry.size()), entry.data()));
   const MxcsrGuard arithmetic;
-  Frame frame(impl_->weights, impl_->unit, batch, state);
+  Frame frame(impl_->weights, impl_->unit, impl_->fp8Unit, batch, state);
   size_t next = 0;
   for (BlockArgument argument : function.getArguments())
     if (isa<RankedTensorType>(argument.getType())) {

@@ -26,12 +26,13 @@ std::vector<Rows> evalSplit(const Rows &input, std::span<const int64_t> widths, 
 
 // Norm.cpp; headDim 0: over the whole row
 Rows evalRmsNorm(const Rows &input, const Weight &gamma, float eps, int64_t headDim);
+Rows evalLayerNorm(const Rows &input, const Weight &gamma, const Weight &beta, float eps);
 
 // Rope.cpp
 Rows evalRope(const Rows &input, const Rows &angles, int64_t headDim);
 
-// Rounding.cpp; kind: Int8Pow2 or Int8F32
-Rows evalRound(const Rows &input);
+// Rounding.cpp; evalRound to Bf16 or F16, evalQuantize to one of the others
+Rows evalRound(const Rows &input, RowKind kind = RowKind::Bf16);
 Rows evalQuantize(const Rows &input, RowKind kind);
 
 // Linear.cpp
@@ -39,14 +40,22 @@ Rows evalQuantize(const Rows &input, RowKind kind);
 struct LinearOrder {
   /// Chain: Rule M. Mma: on a matrix unit in steps of `step` elements of K, ascending, in slices of
   /// `span` elements (0: one slice) that are added left to right; K counts as padded with zeros to
-  /// 64. Integer weights: the chain of each scale group starts at +0 and meets its scale in one
-  /// FMA.
+  /// 64. Weights with scales: a chain starts at +0 with each scale group and slice, on e4m3 rows
+  /// with every kPromotion elements, too, and meets its scale in one FMA. On int8 rows the chain is
+  /// an exact integer. Rows with a scale of their own: it multiplies the sum of the slices.
   enum class Kind { Chain, Mma } kind = Kind::Chain;
   int64_t step = 0, span = 0;
-  matrix::MatrixUnit unit = matrix::kHopper;
+  matrix::MatrixUnit unit = matrix::kHopper;          ///< of 16-bit factors
+  matrix::MatrixUnit fp8Unit = matrix::fp8UnitOf(90); ///< of e4m3 rows
+
+  static constexpr int64_t kPromotion = 128;
 };
-/// Mma takes bf16 rows with bf16 or integer weights.
+/// Mma takes bf16 rows with weights of any format but fp16, fp16 rows with fp16 weights, and rows
+/// of scaled int8 or e4m3 with weights of the same numbers.
 Rows evalLinear(const Rows &input, const Weight &weight, const LinearOrder &order = {});
+
+// Sample.cpp
+Rows evalSample(const Rows &input, const Batch &batch);
 
 // Select.cpp
 Result<Rows> evalSelectRows(const Rows &input, const Batch &batch);
@@ -58,15 +67,24 @@ Rows evalArgmaxFold(const Rows &partials);
 struct KvGeometry {
   int64_t group = 0, layer = 0;
   int64_t heads = 1, keyDim = 0, valueDim = 0;
+  abi::KvFormat format = abi::KvFormat::Bf16;
 };
 
 // Cache.cpp
 void evalKvAppend(KvState &state, const KvGeometry &kv, const Rows &key, const Rows &value,
                   const Batch &batch);
 
-// Attention.cpp; with a matrix unit: order attention_mma, on bf16 queries and a bf16 cache
+// Attention.cpp
+struct AttentionSpec {
+  int64_t heads = 1; ///< of the query
+  float scale = 1;
+  int64_t window = 0;           ///< positions visible; 0: all
+  float softcap = 0;            ///< 0: none
+  std::span<const float> sinks; ///< [heads], or empty
+  /// Order attention_mma: bf16 queries, and no wide cache. Null: chains of FMAs.
+  const matrix::MatrixUnit *unit = nullptr;
+};
 Result<Rows> evalPagedAttention(const Rows &query, KvState &state, const KvGeometry &kv,
-                                const Batch &batch, int64_t heads, float scale,
-                                const matrix::MatrixUnit *unit = nullptr);
+                                const Batch &batch, const AttentionSpec &spec);
 
 } // namespace ingot::reference

@@ -46,7 +46,7 @@ std::string typeText(Type type) {
 
 std::string formatText(Type element) {
   if (auto weight = dyn_cast<QWeightType>(element))
-    return "int" + llvm::itostr(weight.getBits()) + "/" +
+    return storageFormat(element).str() + "/" +
            (weight.getGroup() == 0 ? "channel" : llvm::itostr(weight.getGroup()));
   return printed(element);
 }
@@ -98,7 +98,7 @@ private:
       return readFused(fused);
     if (isa<ParamOp>(op))
       return; // read where it is used
-    if (isa<SelectRowsOp, ArgmaxOp, ArgmaxPartialOp, ArgmaxFoldOp>(op)) {
+    if (isa<SelectRowsOp, ArgmaxOp, ArgmaxPartialOp, ArgmaxFoldOp, SampleOp>(op)) {
       values_[op->getResult(0)] = values_.lookup(op->getOperand(0));
       return;
     }

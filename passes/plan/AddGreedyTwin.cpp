@@ -1,8 +1,7 @@
 // --ingot-add-greedy-twin: see Passes.td.
 #include "passes/Passes.h"
+#include "passes/plan/OutputTwin.h"
 #include "passes/support/Program.h"
-
-#include "mlir/IR/Builders.h"
 
 #define DEBUG_TYPE "ingot-add-greedy-twin"
 
@@ -16,29 +15,17 @@ using namespace ingot;
 
 namespace {
 
-/// Replaces result `output` of the twin by its argmax.
-void returnArgmax(func::FuncOp twin, int output) {
-  Operation *terminator = twin.getBody().front().getTerminator();
-  Value logits = terminator->getOperand(output);
-  OpBuilder builder(terminator);
-  auto type = rowsLike(cast<RankedTensorType>(logits.getType()), 1, builder.getI32Type());
-  terminator->setOperand(output, ArgmaxOp::create(builder, logits.getLoc(), type, logits));
-  twin.setType(builder.getFunctionType(twin.getArgumentTypes(), terminator->getOperandTypes()));
-}
-
 struct AddGreedyTwinPass : public ingot::impl::AddGreedyTwinPassBase<AddGreedyTwinPass> {
   void runOnOperation() override {
     OpBuilder builder(&getContext());
     for (func::FuncOp entry : entriesOf(getOperation())) {
-      const int output = outputResultOf(entry);
-      if (entry->hasAttr(kOutputAttr) || output < 0)
+      if (entry->hasAttr(kOutputAttr) || outputResultOf(entry) < 0)
         continue;
       entry->setAttr(kOutputAttr, builder.getStringAttr("logits"));
-      builder.setInsertionPointAfter(entry);
-      auto twin = cast<func::FuncOp>(builder.clone(*entry));
-      twin.setName((entry.getName() + "_argmax").str());
-      twin->setAttr(kOutputAttr, builder.getStringAttr("argmax"));
-      returnArgmax(twin, output);
+      addOutputTwin(entry, "argmax",
+                    [](OpBuilder &own, func::FuncOp, Value logits, Type ids) -> Value {
+                      return ArgmaxOp::create(own, logits.getLoc(), ids, logits);
+                    });
     }
   }
 };

@@ -45,7 +45,14 @@ static Result<artifact::KvGroup> kvGroupOf(KvType type, const PlanOptions &optio
   group.layers = static_cast<uint32_t>(type.getLayers());
   group.heads = static_cast<uint32_t>(type.getHeads());
   group.keyDim = group.valueDim = static_cast<uint32_t>(type.getKeyDim());
-  group.format = target == CodeTarget::Cuda ? artifact::kKvFormatRows : artifact::kKvFormatTiles;
+  if (target != CodeTarget::Cuda && type.getFormat() != KvFormat::bf16)
+    return Status(ErrorClass::Config, "kv-format",
+                  format("the kernels of target cpu read a bf16 cache, the program has %s; leave "
+                         "--kv-format out, or compile for cuda alone",
+                         stringifyKvFormat(type.getFormat()).str().c_str()));
+  group.format = target == CodeTarget::Cuda
+                     ? artifact::kKvFormatsOfRows[static_cast<size_t>(type.getFormat())]
+                     : artifact::kKvFormatTiles;
   group.blockTokens = options.blockTokens;
   group.blockBytes = artifact::kvBlockBytes(group);
   return group;
@@ -74,13 +81,13 @@ static Status addKvGroups(MutableArrayRef<func::FuncOp> entries, const PlanOptio
   return Status::ok();
 }
 
-/// Buffers 0 and 1: the logits and the argmax of the returned rows.
+/// Buffers 0, 1, ...: the logits of the returned rows, their argmax, and the ids drawn from them
+/// where a device does so.
 static Status addOutputs(MutableArrayRef<func::FuncOp> entries, PlanTables &tables,
                          artifact::Plan &plan) {
   for (func::FuncOp entry : entries) {
     const int output = outputResultOf(entry);
-    auto mark = entry->getAttrOfType<StringAttr>(kOutputAttr);
-    if (output < 0 || (mark && mark.getValue() == "argmax"))
+    if (output < 0 || outputOf(entry) != artifact::StepOutput::Logits)
       continue;
     plan.vocab =
         static_cast<uint32_t>(cast<RankedTensorType>(entry.getResultTypes()[output]).getDimSize(1));
@@ -90,6 +97,12 @@ static Status addOutputs(MutableArrayRef<func::FuncOp> entries, PlanTables &tabl
     buffer.name = "argmax";
     buffer.rowBytes = abi::kIndexRowBytes;
     plan.argmaxBuffer = tables.buffer(buffer);
+    if (llvm::any_of(entries, [](func::FuncOp other) {
+          return outputOf(other) == artifact::StepOutput::Sampled;
+        })) {
+      buffer.name = "sampled";
+      plan.sampledBuffer = tables.buffer(buffer);
+    }
     return Status::ok();
   }
   return badProgram("no entry returns logits");

@@ -50,11 +50,12 @@ static artifact::Extent itemsOf(const KernelSpec &spec) {
 static std::vector<uint64_t> rowStrides(RankedTensorType type) {
   const auto columns = static_cast<uint64_t>(type.getDimSize(1));
   Type element = type.getElementType();
-  if (isa<QActType>(element))
-    return {abi::int8RowBytes(columns), abi::actMetaRowBytes(columns)};
+  if (auto act = dyn_cast<QActType>(element))
+    return {abi::int8RowBytes(columns),
+            act.isRowScaled() ? abi::kRowScaleBytes : abi::actMetaRowBytes(columns)};
   if (element.isF32())
     return {abi::f32RowBytes(columns)};
-  if (element.isBF16())
+  if (element.isBF16() || element.isF16())
     return {abi::bf16RowBytes(columns)};
   if (element.isInteger(64))
     return {abi::argmaxPartialRowBytes(columns)};
@@ -76,6 +77,14 @@ static int64_t layerOfCache(FusedOp fused, unsigned index) {
   return layer;
 }
 
+artifact::StepOutput outputOf(func::FuncOp entry) {
+  auto mark = entry->getAttrOfType<StringAttr>(kOutputAttr);
+  for (const StepOutput output : {StepOutput::Argmax, StepOutput::Sampled})
+    if (mark && mark.getValue() == artifact::nameOf(output))
+      return output;
+  return StepOutput::Logits;
+}
+
 Status ScheduleBuilder::fail(Operation *op, const std::string &why) {
   std::string where = op->getName().getStringRef().str();
   if (auto fused = dyn_cast<FusedOp>(op))
@@ -90,17 +99,25 @@ std::string ScheduleBuilder::uniqueName(std::string name) {
   return count == 0 ? name : name + ":" + std::to_string(count);
 }
 
-/// Buffers of a result: the entry's output lives in an io buffer, all else in the arena.
+/// Whether the region draws tokens: its rows of logits are its working memory, too.
+static bool draws(Operation *op) {
+  auto fused = dyn_cast<FusedOp>(op);
+  return fused && !fused.getBody().front().getOps<SampleOp>().empty();
+}
+
+/// Buffers of a result: what the entry returns lives in an io buffer, and so do logits that stay on
+/// the device, which are too large for the arena; all else in the arena.
 Result<std::vector<uint32_t>> ScheduleBuilder::buffersFor(FusedOp fused, unsigned index) {
   Value result = fused.getResult(index);
   auto type = cast<RankedTensorType>(result.getType());
-  if (llvm::any_of(result.getUsers(), llvm::IsaPred<func::ReturnOp>)) {
-    const uint32_t output =
-        schedule_.output == StepOutput::Logits ? plan_.logitsBuffer : plan_.argmaxBuffer;
+  const bool returned = llvm::any_of(result.getUsers(), llvm::IsaPred<func::ReturnOp>);
+  if (returned || llvm::any_of(result.getUsers(), draws)) {
+    const uint32_t output = returned ? plan_.outputBuffer(schedule_.output) : plan_.logitsBuffer;
     const std::vector<uint64_t> strides = rowStrides(type);
     if (strides.size() != 1 || strides[0] != plan_.buffers[output].rowBytes ||
         rowSpaceOf(type) != RowSpace::returned)
-      return fail(fused, "returns rows of another shape than the entry's output");
+      return fail(fused, format("makes rows of another shape than buffer \"%s\"",
+                                plan_.buffers[output].name.c_str()));
     return std::vector<uint32_t>{output};
   }
   Buffer buffer;
@@ -175,6 +192,8 @@ Status ScheduleBuilder::addLaunch(FusedOp fused) {
     INGOT_TRY(addOperand(fused, i, launch));
   for (unsigned i = 0; i < fused.getNumResults(); ++i)
     INGOT_TRY(addResult(fused, i, launch));
+  if (draws(fused))
+    launch.writes.insert(launch.writes.end(), launch.reads.begin(), launch.reads.end());
   schedule_.launches.push_back(std::move(launch));
   return Status::ok();
 }
@@ -185,9 +204,10 @@ Status ScheduleBuilder::setHead() {
     auto attribute = entry_->getAttrOfType<StringAttr>(name);
     return attribute ? attribute.getValue().str() : otherwise.str();
   };
-  const bool argmax = text(kOutputAttr, "logits") == "argmax";
-  schedule_.output = argmax ? StepOutput::Argmax : StepOutput::Logits;
-  schedule_.name = text(kBucketAttr, "all") + (argmax ? "_argmax" : "");
+  schedule_.output = outputOf(entry_);
+  schedule_.name = text(kBucketAttr, "all");
+  if (schedule_.output != StepOutput::Logits)
+    schedule_.name += std::string("_") + artifact::nameOf(schedule_.output);
   schedule_.maxTokens = options_.maxTokens;
   if (auto bound = entry_->getAttrOfType<IntegerAttr>(kMaxTokensAttr))
     schedule_.maxTokens =

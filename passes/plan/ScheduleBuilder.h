@@ -9,6 +9,9 @@
 
 namespace ingot {
 
+/// What an entry leaves for the host, by its mark; without one: logits.
+artifact::StepOutput outputOf(mlir::func::FuncOp entry);
+
 class ScheduleBuilder {
 public:
   ScheduleBuilder(mlir::func::FuncOp entry, const PlanOptions &options, PlanTables &tables,

@@ -43,7 +43,7 @@ LinearOp ingot::headOf(func::FuncOp entry) {
   while (Operation *op = value.getDefiningOp()) {
     if (auto linear = dyn_cast<LinearOp>(op))
       return linear;
-    if (!isa<SelectRowsOp, ArgmaxOp, ArgmaxFoldOp, ArgmaxPartialOp>(op))
+    if (!isa<SelectRowsOp, ArgmaxOp, ArgmaxFoldOp, ArgmaxPartialOp, SampleOp>(op))
       return {};
     value = op->getOperand(0);
   }

@@ -27,7 +27,7 @@ static Status checkKvGroup(const KvGroup &g, const Place &place) {
                   format("kind \"%s\" is unknown; a newer runtime may know it", g.kind.c_str()));
   if ((g.kind == "window") != (g.window > 0))
     return broken(kKvId, place, format("kind %s with a window of %u", g.kind.c_str(), g.window));
-  if (g.format != kKvFormatTiles && g.format != kKvFormatRows)
+  if (g.format != kKvFormatTiles && !kvFormatOfRows(g.format))
     return broken(
         kKvId, place,
         format("format \"%s\" is unknown; a newer runtime may know it", g.format.c_str()));
@@ -94,11 +94,16 @@ Status checkContract(const Manifest &m) {
     return broken(kMemoryId, {"memory"},
                   format("%u tokens per step, %u sequences (each 1..%u), context %u (1..%u)",
                          c.maxBatchTokens, c.maxSequences, kMaxStep, c.maxContext, kMaxContext));
-  for (size_t i = 0; i < m.kernels.size(); ++i)
+  for (size_t i = 0; i < m.kernels.size(); ++i) {
+    if (m.kernels[i].counterBytes > m.kernels[i].scratchBytes)
+      return broken(kPlanId, {"kernels", static_cast<int64_t>(i)},
+                    format("counters of %llu bytes in scratch of %llu",
+                           ull(m.kernels[i].counterBytes), ull(m.kernels[i].scratchBytes)));
     if (m.kernels[i].scratchBytes > c.scratchBytesPerWorker)
       return broken(kMemoryId, {"memory.scratch_bytes_per_worker"},
                     format("%llu, kernels[%zu] needs %llu", ull(c.scratchBytesPerWorker), i,
                            ull(m.kernels[i].scratchBytes)));
+  }
   if (m.plan.vocab == 0 || m.plan.vocab > kMaxVocab ||
       c.logitsBytes < abi::f32RowBytes(m.plan.vocab))
     return broken(kMemoryId, {"memory.logits_bytes"},
@@ -143,11 +148,14 @@ Status checkBuffers(const Manifest &m) {
   }
   INGOT_TRY(
       checkOutputBuffer(plan, plan.logitsBuffer, abi::f32RowBytes(plan.vocab), "logits_buffer"));
-  const bool hasArgmax =
-      std::any_of(plan.schedules.begin(), plan.schedules.end(),
-                  [](const Schedule &s) { return s.output == StepOutput::Argmax; });
-  if (hasArgmax)
-    INGOT_TRY(checkOutputBuffer(plan, plan.argmaxBuffer, sizeof(uint32_t), "argmax_buffer"));
+  const auto has = [&plan](StepOutput output) {
+    return std::any_of(plan.schedules.begin(), plan.schedules.end(),
+                       [output](const Schedule &s) { return s.output == output; });
+  };
+  if (has(StepOutput::Argmax))
+    INGOT_TRY(checkOutputBuffer(plan, plan.argmaxBuffer, abi::kIndexRowBytes, "argmax_buffer"));
+  if (has(StepOutput::Sampled))
+    INGOT_TRY(checkOutputBuffer(plan, plan.sampledBuffer, abi::kIndexRowBytes, "sampled_buffer"));
   if (!plan.signatureText.empty() && plan.signature != hash64(plan.signatureText))
     return broken(kPlanId, {"signature", -1, &parent},
                   format("%016llx, the hash of signature_text is %016llx", ull(plan.signature),

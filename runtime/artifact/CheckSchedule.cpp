@@ -214,8 +214,7 @@ Status ScheduleChecker::checkLifetimes() {
 }
 
 Status ScheduleChecker::checkOutput() {
-  const uint32_t buffer =
-      s_.output == StepOutput::Logits ? m_.plan.logitsBuffer : m_.plan.argmaxBuffer;
+  const uint32_t buffer = m_.plan.outputBuffer(s_.output);
   if (firstWrite_[buffer] == kNever)
     return broken(kPlanId, {"output", -1, &place_},
                   format("%s, but no launch writes buffer %u", nameOf(s_.output), buffer));
@@ -233,13 +232,13 @@ Status ScheduleChecker::check() {
 
 } // namespace
 
-/// Whatever fits max_batch_tokens has a schedule: Logits always, Argmax when there is one at all.
+/// Whatever fits max_batch_tokens has a schedule: Logits always, others when there is one at all.
 static Status checkCoverage(const Manifest &m, StepOutput output) {
   uint32_t most = 0;
   for (const Schedule &schedule : m.plan.schedules)
     if (schedule.output == output)
       most = std::max(most, schedule.maxTokens);
-  const bool optional = output == StepOutput::Argmax && most == 0;
+  const bool optional = output != StepOutput::Logits && most == 0;
   if (most != m.memory.maxBatchTokens && !optional)
     return broken(kPlanId, {"plan.schedules"},
                   format("schedules with output %s reach %u tokens, a step may have %u",
@@ -265,8 +264,8 @@ static Status checkList(const Manifest &m, const std::vector<Schedule> &schedule
 Status checkSchedules(const Manifest &m) {
   KernelArgs kernelArgs; // probes, too, must call kernels as the plan does
   INGOT_TRY(checkList(m, m.plan.schedules, m.plan.signature, {"plan"}, kernelArgs));
-  INGOT_TRY(checkCoverage(m, StepOutput::Logits));
-  INGOT_TRY(checkCoverage(m, StepOutput::Argmax));
+  for (const StepOutput output : {StepOutput::Logits, StepOutput::Argmax, StepOutput::Sampled})
+    INGOT_TRY(checkCoverage(m, output));
   for (size_t i = 0; i < m.probes.size(); ++i) {
     const Place place{"probes", static_cast<int64_t>(i)};
     const std::vector<Schedule> &schedules = m.probes[i].schedules;

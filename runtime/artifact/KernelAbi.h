@@ -8,7 +8,21 @@
 
 namespace ingot::abi {
 
-inline constexpr uint32_t kKernelAbiVersion = 1;
+inline constexpr uint32_t kKernelAbiVersion = 2;
+
+/// How the token of one returned row is chosen on a device: the fields of SamplingParams
+/// (runtime/engine/Sampler.h), and the index of the token in its sequence.
+struct SampleParams {
+  float temperature; ///< 0 = greedy
+  float minP, topP;
+  uint32_t topK;
+  uint64_t seed;
+  uint64_t position;
+  uint32_t sampleIndex;
+  uint32_t reserved;
+};
+/// The id of a row that holds a NaN, +infinity, or nothing but -infinity.
+inline constexpr uint32_t kNotFinite = 0xffffffffu;
 
 /// Host-built description of one ragged step, shared by every launch of the step. All tables are
 /// u32 unless said otherwise and stay valid until the step has finished.
@@ -18,7 +32,7 @@ struct BatchView {
   uint32_t sequences;            ///< B
   uint32_t returnedRows;         ///< R
   uint32_t attentionItems;       ///< W
-  const uint32_t *tokenIds;      ///< [T] row of the embedding table
+  const uint32_t *tokenIds;      ///< [T] row of the embedding table; kPreviousId: see there
   const uint32_t *ropePositions; ///< [3][T]; plane 0 is the only one used by text models
   const uint32_t *tokenSequence; ///< [T] index into the per-sequence tables
   const uint32_t *kvPositions;   ///< [T] absolute position of the token in its sequence's cache
@@ -27,8 +41,15 @@ struct BatchView {
   const uint32_t *returnRows;    ///< [R] token index of each returned row, ascending
   const uint32_t *attentionTable; ///< [W][2] {first token, token count}: tokens of one sequence,
                                   ///< count <= kAttentionTokens
-  const uint32_t *reserved[4];    ///< null; adapters, masks, media rows
+  const SampleParams *sampling;   ///< [R]; null unless the step's output is "sampled"
+  const uint32_t *previousIds;    ///< ids that the step before chose, one per row that it returned;
+                                  ///< null where none of tokenIds refers to them
+  const uint32_t *reserved[2];    ///< null; adapters, masks, media rows
 };
+
+/// Bit of a token id whose value only the device knows: what is left is the row of the step before
+/// that chose it. Only steps on devices that hold two steps in flight have such ids.
+inline constexpr uint32_t kPreviousId = 0x80000000u;
 
 /// Longest run of tokens of one sequence that one attention item may hold.
 inline constexpr uint32_t kAttentionTokens = 8;
@@ -66,34 +87,40 @@ struct KvLayout {
   constexpr uint64_t blockBytes() const { return layers * layerBytes(); }
 };
 
-/// Layout of bf16 keys and values inside a block on GPUs (format "kv_bf16_rows"):
-///   block = [layers][kvHeads] { K [blockTokens][rowElements] bf16, V [blockTokens][rowElements] }
+/// How a cache stores a number; the rules of rounding are numerics' Rule K.
+enum class KvFormat : uint32_t { Bf16, F16, E4m3, Int8 };
+
+/// Layout of keys and values inside a block on GPUs (formats "kv_bf16_rows", "kv_fp16_rows",
+/// "kv_fp8_rows", "kv_int8_rows"):
+///   block = [layers][kvHeads] { K [blockTokens][rowElements], V [blockTokens][rowElements],
+///                               int8: f32 scales K [blockTokens], V [blockTokens] }
 /// Columns behind headDim are zero. KvView is used as above, with
 ///   pool + table[s * tablePitch + p / blockTokens] * blockBytes
 ///        + h * headBytes + (p % blockTokens) * rowBytes (+ valuesAt for values)
+/// Formats of one byte keep the columns of a key in the order in which the matrix unit takes them
+/// (keyByte); values are in their own.
 struct KvRowsLayout {
   uint32_t layers, kvHeads, headDim, blockTokens;
+  KvFormat format = KvFormat::Bf16;
+  constexpr uint64_t elementBytes() const {
+    return format == KvFormat::Bf16 || format == KvFormat::F16 ? 2 : 1;
+  }
   constexpr uint64_t rowElements() const { return (uint64_t(headDim) + 15) / 16 * 16; }
-  constexpr uint64_t rowBytes() const { return rowElements() * 2; }
+  constexpr uint64_t rowBytes() const { return rowElements() * elementBytes(); }
   constexpr uint64_t valuesAt() const { return blockTokens * rowBytes(); }
-  constexpr uint64_t headBytes() const { return 2 * valuesAt(); }
+  constexpr uint64_t scalesAt() const { return 2 * valuesAt(); } ///< int8: of keys
+  constexpr uint64_t valueScalesAt() const { return scalesAt() + blockTokens * 4; }
+  constexpr uint64_t headBytes() const {
+    return scalesAt() + (format == KvFormat::Int8 ? blockTokens * 8 : 0);
+  }
+  /// Place of column d of a key of one byte per element: of each 16 columns, lane t of a quad finds
+  /// its 2t, 2t + 1, 2t + 8, 2t + 9 side by side.
+  static constexpr uint32_t keyByte(uint32_t d) {
+    return d / 16 * 16 + d % 8 / 2 * 4 + d % 16 / 8 * 2 + d % 2;
+  }
   constexpr uint64_t layerBytes() const { return kvHeads * headBytes(); }
   constexpr uint64_t blockBytes() const { return layers * layerBytes(); }
 };
-
-/// How the token of one returned row is chosen on a device: the fields of SamplingParams
-/// (runtime/engine/Sampler.h), and the index of the token in its sequence.
-struct SampleParams {
-  float temperature; ///< 0 = greedy
-  float minP, topP;
-  uint32_t topK;
-  uint64_t seed;
-  uint64_t position;
-  uint32_t sampleIndex;
-  uint32_t reserved;
-};
-/// The id of a row that holds a NaN, +infinity, or nothing but -infinity.
-inline constexpr uint32_t kNotFinite = 0xffffffffu;
 
 /// A kernel does the items [begin, end) of its launch and nothing else; it never looks at the
 /// thread count. `args` holds 64-bit slots: slot 0 is always the batch (every kernel needs the
@@ -105,7 +132,7 @@ inline constexpr uint32_t kNotFinite = 0xffffffffu;
 ///   results
 ///                    take no slot (the pool is updated in place)
 ///   tensor           1 slot: pointer to row 0
-///   quantized rows   2 slots: int8 rows, ActGroupMeta rows
+///   quantized rows   2 slots: 8-bit rows; ActGroupMeta rows, or one float32 per row
 ///   parameter        1 slot: pointer to its packed bytes
 /// MXCSR is round-to-nearest with FTZ and DAZ while kernels run.
 using KernelFn = int32_t (*)(const uint64_t *args, uint32_t begin, uint32_t end, void *scratch);
@@ -129,6 +156,14 @@ inline constexpr uint64_t kIndexRowBytes = 4;
 /// ActGroupMeta rows, bytes.
 constexpr uint64_t actMetaRowBytes(uint64_t columns) {
   return (paddedColumns(columns) / 32 * 8 + 63) / 64 * 64;
+}
+
+/// Scales of 8-bit rows that have one float32 per row, bytes from one to the next.
+inline constexpr uint64_t kRowScaleBytes = 4;
+/// Where column c of such a row lies: the columns of every 16 are stored as 0 1 8 9, 2 3 10 11,
+/// 4 5 12 13, 6 7 14 15, which are the bytes that a lane of the layout mma16 holds of a weight.
+constexpr uint64_t operandPlace(uint64_t c) {
+  return c / 16 * 16 + c % 8 / 2 * 4 + c % 16 / 8 * 2 + c % 2;
 }
 
 static_assert(offsetof(BatchView, tokenIds) == 16 && sizeof(BatchView) == 16 + 12 * 8);

@@ -4,6 +4,7 @@
 #include "runtime/base/CheckedMath.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ingot::artifact {
 
@@ -14,7 +15,7 @@ static constexpr const char *kSymbols[] = {"1", "tokens", "sequences", "returned
 static constexpr const char *kBufferKinds[] = {"arena", "io"};
 static constexpr const char *kLaunchKinds[] = {"kernel", "host", "copy", "fill", "collective"};
 static constexpr const char *kArgKinds[] = {"batch", "kv", "buffer", "param", "constant"};
-static constexpr const char *kStepOutputs[] = {"logits", "argmax"};
+static constexpr const char *kOutputs[] = {"logits", "argmax", "sampled"};
 
 template <typename Enum, size_t count>
 static const char *nameIn(const char *const (&names)[count], Enum value) {
@@ -27,9 +28,20 @@ const char *nameOf(Symbol symbol) { return nameIn(kSymbols, symbol); }
 const char *nameOf(BufferKind kind) { return nameIn(kBufferKinds, kind); }
 const char *nameOf(LaunchKind kind) { return nameIn(kLaunchKinds, kind); }
 const char *nameOf(ArgKind kind) { return nameIn(kArgKinds, kind); }
-const char *nameOf(StepOutput output) { return nameIn(kStepOutputs, output); }
+const char *nameOf(StepOutput output) { return nameIn(kOutputs, output); }
 
 uint64_t Segment::chunkCount() const { return chunkBytes == 0 ? 1 : ceilDiv(bytes, chunkBytes); }
+
+LevelShape Kernel::shapeAt(std::string_view level) const {
+  constexpr std::string_view kHostPrefix = "host_";
+  std::string name(level);
+  if (level.starts_with(kHostPrefix))
+    name = "sm_" + name.substr(kHostPrefix.size());
+  for (const LevelShape &shape : levels)
+    if (shape.level == name)
+      return shape;
+  return {*this, name, false, {}};
+}
 
 uint64_t SymbolValues::of(Symbol symbol) const {
   switch (symbol) {
@@ -47,9 +59,16 @@ uint64_t SymbolValues::of(Symbol symbol) const {
   return 0;
 }
 
+std::optional<abi::KvFormat> kvFormatOfRows(std::string_view name) {
+  for (size_t i = 0; i < std::size(kKvFormatsOfRows); ++i)
+    if (name == kKvFormatsOfRows[i])
+      return static_cast<abi::KvFormat>(i);
+  return std::nullopt;
+}
+
 uint64_t kvBlockBytes(const KvGroup &g) {
-  if (g.format == kKvFormatRows)
-    return abi::KvRowsLayout{g.layers, g.heads, g.keyDim, g.blockTokens}.blockBytes();
+  if (const std::optional<abi::KvFormat> rows = kvFormatOfRows(g.format))
+    return abi::KvRowsLayout{g.layers, g.heads, g.keyDim, g.blockTokens, *rows}.blockBytes();
   return abi::KvLayout{g.layers, g.heads, g.keyDim, g.blockTokens}.blockBytes();
 }
 

@@ -12,6 +12,10 @@
 #include <string_view>
 #include <vector>
 
+namespace ingot::abi {
+enum class KvFormat : uint32_t;
+}
+
 namespace ingot::artifact {
 
 enum class SegmentKind : uint8_t { Weights, CpuImage, Cubin, Ptx, Tokenizer, KnownAnswers, Text };
@@ -19,7 +23,8 @@ enum class Symbol : uint8_t { One, Tokens, Sequences, ReturnedRows, AttentionIte
 enum class BufferKind : uint8_t { Arena, Io };
 enum class LaunchKind : uint8_t { Kernel, Host, Copy, Fill, Collective };
 enum class ArgKind : uint8_t { Batch, Kv, Buffer, Param, Constant };
-enum class StepOutput : uint8_t { Logits, Argmax };
+enum class StepOutput : uint8_t { Logits, Argmax, Sampled };
+inline constexpr size_t kStepOutputs = 3;
 
 /// Entry of Manifest::requires_ of an artifact with target "cuda": weights "mma16", keys and values
 /// "kv_bf16_rows", several programs.
@@ -77,14 +82,18 @@ struct Param {
 struct KvGroup {
   std::string kind; ///< "full", "window", "latent", "recurrent"
   uint32_t layers = 0, heads = 0, keyDim = 0, valueDim = 0;
-  std::string format; ///< "kv_bf16_tile16"
+  std::string format; ///< "kv_bf16_tile16", "kv_int8_rows"
   uint32_t blockTokens = 0;
   uint64_t blockBytes = 0;
   uint32_t window = 0;
 };
 
-/// KvGroup::format: abi::KvLayout (CPU) and abi::KvRowsLayout (GPUs).
+/// KvGroup::format: abi::KvLayout (CPU) and abi::KvRowsLayout (GPUs), these by abi::KvFormat.
 inline constexpr const char *kKvFormatTiles = "kv_bf16_tile16", *kKvFormatRows = "kv_bf16_rows";
+inline constexpr const char *kKvFormatsOfRows[] = {kKvFormatRows, "kv_fp16_rows", "kv_fp8_rows",
+                                                   "kv_int8_rows"};
+/// The format of rows with this name; none for another layout.
+std::optional<abi::KvFormat> kvFormatOfRows(std::string_view name);
 /// Bytes of a block in the group's format; its other fields must be within their limits.
 uint64_t kvBlockBytes(const KvGroup &group);
 
@@ -107,13 +116,44 @@ struct Buffer {
   uint32_t align = 64, device = 0;
 };
 
-struct Kernel {
-  std::string name, family, spec;
-  uint64_t signature = 0; ///< hash64(spec)
-  uint64_t scratchBytes = 0;
+/// A view of the memory of argument `slot` as a tensor map of a kernel: rows of `columns` elements
+/// that come to shared memory in boxes, zeros outside.
+struct TensorMap {
+  uint32_t slot = 0;
+  uint64_t offset = 0;       ///< bytes to the first element
+  uint32_t elementBytes = 2; ///< 1, 2, 4, 8
+  uint64_t columns = 0;
+  Extent rows; ///< at the bounds of a schedule
+  uint64_t pitchBytes = 0;
+  uint32_t boxColumns = 0, boxRows = 0; ///< 1..256
+  bool swizzle = false;                 ///< chunk c of 128-byte line r lies at c ^ (r % 8)
+};
+inline constexpr size_t kMaxTensorMaps = 4; ///< of a kernel
+
+/// Blocks of a launch, see Kernel in ingot.fbs.
+struct GridShape {
   uint32_t threads = 0; ///< of a block; 0 = called with a range of items instead of a grid
   uint32_t sharedBytes = 0;
   uint32_t itemsPerBlock = 1, blocksPerItem = 1, tokensPerBlock = 0;
+};
+
+/// How images of a level launch a kernel.
+struct LevelShape : GridShape {
+  std::string level;
+  bool persistent = false; ///< at most a block per multiprocessor, which walk the grid's places
+  std::vector<TensorMap> maps;
+};
+
+struct Kernel : GridShape {
+  std::string name, family, spec;
+  uint64_t signature = 0; ///< hash64(spec)
+  uint64_t scratchBytes = 0;
+  uint64_t counterBytes = 0;      ///< leading bytes of its scratch that are zero between launches
+  std::vector<LevelShape> levels; ///< those that differ from the kernel's own shape
+
+  /// How images of `level` launch it. A host that stands in for sm_90a ("host_90a") is launched
+  /// like it.
+  LevelShape shapeAt(std::string_view level) const;
 };
 
 struct Image {
@@ -152,9 +192,16 @@ struct Plan {
   std::vector<Buffer> buffers;
   std::vector<Schedule> schedules;
   std::vector<KvGroup> kvGroups;
-  uint32_t logitsBuffer = 0, argmaxBuffer = 0, vocab = 0;
+  uint32_t logitsBuffer = 0, argmaxBuffer = 0, sampledBuffer = 0, vocab = 0;
   uint64_t signature = 0; ///< hash64(signatureText) when that is not empty
   std::string signatureText;
+
+  /// Index of the io buffer that schedules with this output fill.
+  uint32_t outputBuffer(StepOutput output) const {
+    return output == StepOutput::Logits   ? logitsBuffer
+           : output == StepOutput::Argmax ? argmaxBuffer
+                                          : sampledBuffer;
+  }
 };
 
 struct MemoryContract {

@@ -81,6 +81,8 @@ private:
   }
   Buffer buffer(const fb::Buffer &from);
   TargetProgram program(const fb::TargetProgram &from);
+  TensorMap tensorMap(const fb::TensorMap &from);
+  LevelShape levelShape(const fb::LevelShape &from);
   Kernel kernel(const fb::Kernel &from);
   Image image(const fb::Image &from);
   Arg arg(const fb::Arg &from);
@@ -174,11 +176,29 @@ Buffer Decoder::buffer(const fb::Buffer &from) {
   return to;
 }
 
-Kernel Decoder::kernel(const fb::Kernel &from) {
-  return {text(from.name()),      text(from.family()),    text(from.spec()),
-          from.signature(),       from.scratch_bytes(),   from.threads(),
-          from.shared_bytes(),    from.items_per_block(), from.blocks_per_item(),
+/// The grid of a kernel or of one of its levels.
+template <typename From>
+static GridShape gridShape(const From &from) {
+  return {from.threads(), from.shared_bytes(), from.items_per_block(), from.blocks_per_item(),
           from.tokens_per_block()};
+}
+
+TensorMap Decoder::tensorMap(const fb::TensorMap &from) {
+  return {from.slot(),        from.offset(),        from.element_bytes(),
+          from.columns(),     extent(*from.rows()), from.pitch_bytes(),
+          from.box_columns(), from.box_rows(),      from.swizzle()};
+}
+
+LevelShape Decoder::levelShape(const fb::LevelShape &from) {
+  return {gridShape(from), text(from.level()), from.persistent(),
+          list(from.maps(), &Decoder::tensorMap)};
+}
+
+Kernel Decoder::kernel(const fb::Kernel &from) {
+  return {gridShape(from),      text(from.name()),
+          text(from.family()),  text(from.spec()),
+          from.signature(),     from.scratch_bytes(),
+          from.counter_bytes(), list(from.levels(), &Decoder::levelShape)};
 }
 
 Image Decoder::image(const fb::Image &from) {
@@ -223,6 +243,7 @@ Plan Decoder::plan(const fb::Plan &from) {
   to.kvGroups = list(from.kv_groups(), &Decoder::kvGroup);
   to.logitsBuffer = from.logits_buffer();
   to.argmaxBuffer = from.argmax_buffer();
+  to.sampledBuffer = from.sampled_buffer();
   to.vocab = from.vocab();
   to.signature = from.signature();
   to.signatureText = text(from.signature_text());

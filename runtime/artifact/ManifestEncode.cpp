@@ -58,6 +58,8 @@ private:
   Offset<fb::KvGroup> kvGroup(const KvGroup &g);
   Offset<fb::Buffer> buffer(const Buffer &buf);
   Offset<fb::TargetProgram> program(const TargetProgram &p);
+  Offset<fb::TensorMap> tensorMap(const TensorMap &map);
+  Offset<fb::LevelShape> levelShape(const LevelShape &s);
   Offset<fb::Kernel> kernel(const Kernel &k);
   Offset<fb::Image> image(const Image &i);
   Offset<fb::Launch> launch(const Launch &l);
@@ -111,12 +113,27 @@ Offset<fb::Buffer> Encoder::buffer(const Buffer &buf) {
                           static_cast<fb::Symbol>(buf.rows), buf.rowBytes, buf.align, buf.device);
 }
 
+Offset<fb::TensorMap> Encoder::tensorMap(const TensorMap &map) {
+  return fb::CreateTensorMap(b_, map.slot, map.offset, map.elementBytes, map.columns,
+                             extent(map.rows), map.pitchBytes, map.boxColumns, map.boxRows,
+                             map.swizzle);
+}
+
+Offset<fb::LevelShape> Encoder::levelShape(const LevelShape &s) {
+  const auto level = text(s.level);
+  const auto maps = list(s.maps, &Encoder::tensorMap);
+  return fb::CreateLevelShape(b_, level, s.threads, s.sharedBytes, s.itemsPerBlock, s.blocksPerItem,
+                              s.tokensPerBlock, s.persistent, maps);
+}
+
 Offset<fb::Kernel> Encoder::kernel(const Kernel &k) {
   const auto name = text(k.name);
   const auto family = text(k.family);
   const auto spec = text(k.spec);
+  const auto levels = list(k.levels, &Encoder::levelShape);
   return fb::CreateKernel(b_, name, family, spec, k.signature, k.scratchBytes, k.threads,
-                          k.sharedBytes, k.itemsPerBlock, k.blocksPerItem, k.tokensPerBlock);
+                          k.sharedBytes, k.itemsPerBlock, k.blocksPerItem, k.tokensPerBlock,
+                          k.counterBytes, levels);
 }
 
 Offset<fb::Image> Encoder::image(const Image &i) {
@@ -149,7 +166,7 @@ Offset<fb::Plan> Encoder::plan(const Plan &p) {
   const auto groups = list(p.kvGroups, &Encoder::kvGroup);
   const auto signatureText = text(p.signatureText);
   return fb::CreatePlan(b_, buffers, schedules, groups, p.logitsBuffer, p.argmaxBuffer, p.vocab,
-                        p.signature, signatureText);
+                        p.signature, signatureText, p.sampledBuffer);
 }
 
 Offset<fb::MemoryContract> Encoder::memory(const MemoryContract &m) {

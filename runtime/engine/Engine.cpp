@@ -1,25 +1,12 @@
 #include "runtime/engine/Engine.h"
 
 #include "runtime/base/Format.h"
-#include "runtime/engine/StopStrings.h"
-#include "runtime/text/StreamDecoder.h"
+#include "runtime/engine/EngineState.h"
 
 #include <algorithm>
 #include <cassert>
 
 namespace ingot {
-
-/// A request between its submission and its last event.
-struct Engine::Active {
-  RequestId id = 0;
-  Request request;
-  Sequence sequence;
-  uint32_t maxLength = 0; ///< of the sequence: prompt and answer
-  std::optional<StreamDecoder> decoder;
-  StopStrings stops{{}};
-  bool finished = false;
-  size_t event = ~size_t(0); ///< index of this step's event in events_, ~0 = none yet
-};
 
 const char *finishReasonName(FinishReason reason) {
   switch (reason) {
@@ -64,14 +51,16 @@ void Engine::cancel(RequestId request) {
 bool Engine::step() {
   drainInbox();
   StepPlan plan = scheduler_.plan();
-  if (!plan.chunks.empty()) {
-    launch(std::move(plan));
-    finish(inFlight_);
-  } else if (scheduler_.waiting() + scheduler_.running() > 0) {
+  stats_.preemptions += plan.preempted;
+  size_t runOn = 0; // steps whose results are not needed to plan the next one
+  if (!plan.chunks.empty())
+    runOn = launch(std::move(plan));
+  else if (inFlight_.empty() && scheduler_.waiting() + scheduler_.running() > 0)
     failAll({ErrorClass::Internal, "scheduler-stuck",
              format("%zu requests wait and none can be computed with %u of %u KV blocks free",
                     scheduler_.waiting(), pool_.freeBlocks(), pool_.totalBlocks())});
-  }
+  while (inFlight_.size() > runOn)
+    finishOldest();
   bury();
   return !active_.empty();
 }
@@ -103,6 +92,8 @@ void Engine::drainInbox() {
     active->maxLength = wanted == 0 || wanted > maxLength_ - sequence.promptTokens
                             ? maxLength_
                             : sequence.promptTokens + wanted;
+    if (!active->request.scorePrompt)
+      sequence.computeEnd = active->maxLength - 1;
     active->stops = StopStrings(active->request.stopStrings);
     if (parts_.tokenizer) {
       const auto visible = [&](uint32_t token) { return !parts_.tokenizer->isSpecial(token); };
@@ -118,36 +109,79 @@ void Engine::drainInbox() {
       finishRequest(*found->second, FinishReason::Cancelled);
 }
 
-void Engine::launch(StepPlan plan) {
-  bool needsLogits = false;
+/// What the rows of the step are wanted for.
+artifact::StepOutput Engine::outputFor(const StepPlan &plan) const {
+  auto output = artifact::StepOutput::Argmax;
   for (const ScheduledChunk &chunk : plan.chunks) {
+    if (chunk.returnedRows == 0)
+      continue;
     const Request &request = active_.at(chunk.sequence->id)->request;
-    if (chunk.returnedRows > 0)
-      needsLogits |= request.scorePrompt || request.sampling.needsLogits();
+    if (request.scorePrompt || request.sampling.needsLogits())
+      return artifact::StepOutput::Logits;
+    if (!request.sampling.greedy())
+      output = artifact::StepOutput::Sampled;
   }
-  batch_.assemble(plan);
-  Result<LaunchedStep> step = executor_->launch(batch_, needsLogits);
-  ++stats_.steps;
-  stats_.tokensComputed += plan.tokens;
-  stats_.preemptions += plan.preempted;
-  inFlight_ = {std::move(plan), step.isOk() ? *step : LaunchedStep{}, step.status()};
+  return output;
 }
 
-void Engine::finish(InFlight &inFlight) {
+/// The parameters by which a device chooses.
+void Engine::setSampling() {
+  const std::span<abi::SampleParams> params = batch_.sampling();
+  for (size_t row = 0; row < params.size(); ++row) {
+    const ReturnedRow &returned = batch_.rows()[row];
+    const SamplingParams &p = active_.at(returned.sequence->id)->request.sampling;
+    params[row] = {p.temperature,           p.minP,        p.topP, p.topK, p.seed,
+                   returned.tokenIndex + 1, p.sampleIndex, 0};
+  }
+}
+
+/// Hands the step to the device and returns how many of those in flight may run on while the next
+/// one is planned.
+size_t Engine::launch(StepPlan plan) {
+  batch_.assemble(plan);
+  const artifact::StepOutput wanted = outputFor(plan);
+  if (wanted == artifact::StepOutput::Sampled)
+    setSampling();
+  Result<LaunchedStep> step = executor_->launch(batch_, wanted);
+  ++stats_.steps;
+  stats_.tokensComputed += plan.tokens;
+  const bool goesOn = step.isOk() && executor_->keepsIds(*step);
+  inFlight_.push_back(
+      {std::move(plan), batch_.rows(), step.isOk() ? *step : LaunchedStep{}, step.status()});
+  anticipate(inFlight_.back());
+  return goesOn ? 1 : 0;
+}
+
+/// Counts the step as computed: what is launched later finds its keys and values. Each token that
+/// its rows choose takes its place with the number of the row for a value.
+void Engine::anticipate(const InFlight &inFlight) {
+  scheduler_.complete(inFlight.plan);
+  for (uint32_t row = 0; row < inFlight.rows.size(); ++row) {
+    Sequence &sequence = *inFlight.rows[row].sequence;
+    if (active_.at(sequence.id)->request.scorePrompt)
+      continue;
+    sequence.tokens.push_back(abi::kPreviousId | row);
+    sequence.returnFrom = sequence.length() - 1;
+  }
+}
+
+/// Reads what the oldest step in flight has left. A request that it ends drops out of the younger
+/// ones, where its rows are ignored.
+void Engine::finishOldest() {
+  const InFlight inFlight = std::move(inFlight_.front());
+  inFlight_.pop_front();
   Status outcome = inFlight.launched;
   if (outcome.isOk())
     outcome = executor_->wait(inFlight.step);
-  scheduler_.complete(inFlight.plan);
   if (outcome.isOk()) {
-    sampleRows(inFlight.step);
+    sampleRows(inFlight);
     for (size_t row = 0; row < results_.size(); ++row)
-      acceptRow(batch_.rows()[row], results_[row]);
+      acceptRow(inFlight.rows[row], results_[row]);
   } else {
     // Whoever took part has lost its step; requests that wait are unharmed.
     for (const ScheduledChunk &chunk : inFlight.plan.chunks)
       finishRequest(*active_.at(chunk.sequence->id), FinishReason::Error, outcome);
   }
-  inFlight = {};
 }
 
 void Engine::failAll(const Status &error) {
@@ -155,110 +189,18 @@ void Engine::failAll(const Status &error) {
     finishRequest(*active, FinishReason::Error, error);
 }
 
+/// Forgets finished requests, once no step in flight refers to them.
 void Engine::bury() {
-  for (const RequestId id : finished_)
+  std::erase_if(finished_, [this](RequestId id) {
+    for (const InFlight &inFlight : inFlight_)
+      for (const ScheduledChunk &chunk : inFlight.plan.chunks)
+        if (chunk.sequence->id == id)
+          return false;
     active_.erase(id);
-  finished_.clear();
+    return true;
+  });
   for (auto &[id, active] : active_)
     active->event = ~size_t(0);
-}
-
-// ---- Results
-// --------------------------------------------------------------------------------------
-
-void Engine::sampleRows(const LaunchedStep &step) {
-  results_.assign(step.rows, Sample{});
-  if (scratches_.size() < step.rows)
-    scratches_.resize(step.rows);
-  parts_.device->forEach(
-      step.rows, [&](uint32_t row) { results_[row] = sampleOne(step, row, scratches_[row]); });
-}
-
-/// Runs on any worker: reads the row, writes nothing but the scratch.
-Result<Sample> Engine::sampleOne(const LaunchedStep &step, uint32_t row, SamplerScratch &scratch) {
-  const ReturnedRow &returned = batch_.rows()[row];
-  const Sequence &sequence = *returned.sequence;
-  const Request &request = active_.at(sequence.id)->request;
-  const uint32_t next = returned.tokenIndex + 1; // index of the token that this row predicts
-  if (request.scorePrompt) {
-    if (next == sequence.length())
-      return Sample{}; // behind the prompt there is nothing to score
-    const auto alternatives = static_cast<uint32_t>(std::max(0, request.sampling.logprobs));
-    return scoreRow(executor_->logits(row), sequence.tokens[next], alternatives, scratch);
-  }
-  if (step.output == artifact::StepOutput::Argmax)
-    return Sample{executor_->argmax(row), 0, {}};
-  return sampleRow(executor_->logits(row), request.sampling, next, scratch);
-}
-
-void Engine::acceptRow(const ReturnedRow &row, Result<Sample> &result) {
-  Active &active = *active_.at(row.sequence->id);
-  if (active.finished)
-    return;
-  if (!result.isOk())
-    return finishRequest(active, FinishReason::Error, result.status());
-  if (active.request.scorePrompt)
-    acceptScore(active, row.tokenIndex, *std::move(result));
-  else
-    acceptToken(active, *std::move(result));
-}
-
-void Engine::acceptScore(Active &active, uint32_t tokenIndex, Sample sample) {
-  active.sequence.returnFrom = tokenIndex + 1;
-  if (tokenIndex + 1 == active.sequence.length())
-    return finishRequest(active, FinishReason::Length);
-  eventOf(active).promptScores.push_back(std::move(sample));
-}
-
-void Engine::acceptToken(Active &active, Sample sample) {
-  Sequence &sequence = active.sequence;
-  const uint32_t token = sample.token;
-  sequence.tokens.push_back(token);
-  sequence.returnFrom = sequence.length() - 1;
-  ++stats_.tokensGenerated;
-  Event &event = eventOf(active);
-  event.tokens.push_back(token);
-  if (active.request.sampling.logprobs >= 0)
-    event.samples.push_back(std::move(sample));
-
-  const auto contains = [token](const std::vector<uint32_t> &ids) {
-    return std::find(ids.begin(), ids.end(), token) != ids.end();
-  };
-  if (contains(active.request.stopIds) ||
-      (!active.request.ignoreEos && contains(parts_.manifest->generation.stopIds)))
-    return finishRequest(active, FinishReason::Stop);
-  if (active.decoder)
-    event.text += active.stops.feed(active.decoder->feed(token));
-  if (active.stops.matched())
-    return finishRequest(active, FinishReason::Stop);
-  if (sequence.length() >= active.maxLength)
-    finishRequest(active, FinishReason::Length);
-}
-
-void Engine::finishRequest(Active &active, FinishReason reason, Status error) {
-  if (active.finished)
-    return;
-  scheduler_.remove(active.sequence);
-  active.finished = true;
-  finished_.push_back(active.id);
-  ++stats_.requestsFinished;
-  Event &event = eventOf(active);
-  if (active.decoder && !active.stops.matched())
-    event.text += active.stops.feed(active.decoder->flush());
-  if (!active.stops.matched())
-    event.text += active.stops.flush();
-  event.finish = reason;
-  event.error = std::move(error);
-}
-
-/// The event of this step: made on the first news of the request.
-Event &Engine::eventOf(Active &active) {
-  if (active.event >= events_.size() || events_[active.event].request != active.id) {
-    active.event = events_.size();
-    events_.emplace_back();
-    events_.back().request = active.id;
-  }
-  return events_[active.event];
 }
 
 } // namespace ingot

@@ -55,7 +55,8 @@ public:
   /// Ends a request with FinishReason::Cancelled; unknown and finished ids are ignored.
   void cancel(RequestId request);
 
-  /// Computes one step and returns whether any request is left.
+  /// Launches one step and reads results, where the device holds two steps those of the one before,
+  /// and returns whether any request is left.
   bool step();
   /// Steps until no request is left.
   void drain();
@@ -73,8 +74,10 @@ public:
 
 private:
   struct Active;
+  /// A step between its launch and the reading of its results.
   struct InFlight {
     StepPlan plan;
+    std::vector<ReturnedRow> rows; ///< [row]
     LaunchedStep step;
     Status launched; ///< why there is no step
   };
@@ -83,12 +86,16 @@ private:
          uint32_t maxLength);
   Status checkRequest(const Request &request) const;
   void drainInbox();
-  void launch(StepPlan plan);
-  void finish(InFlight &inFlight);
-  void sampleRows(const LaunchedStep &step);
-  Result<Sample> sampleOne(const LaunchedStep &step, uint32_t row, SamplerScratch &scratch);
+  artifact::StepOutput outputFor(const StepPlan &plan) const;
+  void setSampling();
+  size_t launch(StepPlan plan);
+  void anticipate(const InFlight &inFlight);
+  void finishOldest();
+  void sampleRows(const InFlight &inFlight);
+  Result<Sample> chosenToken(artifact::StepOutput output, uint32_t row) const;
+  Result<Sample> sampleOne(const ReturnedRow &returned, uint32_t row, SamplerScratch &scratch);
   void acceptRow(const ReturnedRow &row, Result<Sample> &result);
-  void acceptToken(Active &active, Sample sample);
+  void acceptToken(Active &active, uint32_t index, Sample sample);
   void acceptScore(Active &active, uint32_t tokenIndex, Sample sample);
   void finishRequest(Active &active, FinishReason reason, Status error = Status::ok());
   Event &eventOf(Active &active);
@@ -100,7 +107,7 @@ private:
   Scheduler scheduler_;
   Batch batch_;
   std::unique_ptr<Executor> executor_;
-  InFlight inFlight_;
+  std::deque<InFlight> inFlight_;                       ///< oldest first; two at most
   std::map<RequestId, std::unique_ptr<Active>> active_; ///< owns every live sequence
   std::vector<RequestId> finished_;                     ///< to be erased from active_
   std::vector<Event> events_;

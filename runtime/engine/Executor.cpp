@@ -159,10 +159,6 @@ artifact::SymbolValues Executor::boundsOf(const artifact::Schedule &schedule) co
   return bounds;
 }
 
-uint32_t Executor::outputBuffer(StepOutput output) const {
-  return output == StepOutput::Logits ? manifest_.plan.logitsBuffer : manifest_.plan.argmaxBuffer;
-}
-
 Result<Executor::BoundSchedule> Executor::bind(const artifact::Schedule &schedule) const {
   BoundSchedule bound{&schedule, {}};
   Program &program = bound.program;
@@ -181,13 +177,13 @@ Result<Executor::BoundSchedule> Executor::bind(const artifact::Schedule &schedul
   program.name = schedule.name;
   program.bounds = boundsOf(schedule);
   program.tables = tables_->memory();
-  program.results = io_[outputBuffer(schedule.output)].get();
+  program.results = io_[manifest_.plan.outputBuffer(schedule.output)].get();
   INGOT_TRY(device_.prepare(program));
   return bound;
 }
 
 Status Executor::bindSchedules(int32_t forceSchedule) {
-  int32_t rank[2] = {0, 0}; // per output kind
+  int32_t rank[artifact::kStepOutputs] = {}; // per output kind
   for (const artifact::Schedule &schedule : manifest_.plan.schedules) {
     const int32_t own = rank[static_cast<int>(schedule.output)]++;
     if (forceSchedule >= 0 && own != forceSchedule)
@@ -216,10 +212,8 @@ const Executor::BoundSchedule *Executor::choose(uint32_t tokens, StepOutput outp
   return nullptr;
 }
 
-Result<LaunchedStep> Executor::launch(const Batch &batch, bool needsLogits) {
-  const BoundSchedule *bound = nullptr;
-  if (!needsLogits)
-    bound = choose(batch.tokens(), StepOutput::Argmax);
+Result<LaunchedStep> Executor::launch(const Batch &batch, StepOutput wanted) {
+  const BoundSchedule *bound = choose(batch.tokens(), wanted);
   if (!bound)
     bound = choose(batch.tokens(), StepOutput::Logits);
   return launchOn(bound, batch);
@@ -243,12 +237,16 @@ Result<LaunchedStep> Executor::launchOn(const BoundSchedule *bound, const Batch 
                         static_cast<uint32_t>(launched_ % device_.stepsInFlight())};
   Step step;
   step.slot = launched.slot;
-  INGOT_ASSIGN(step.tableBytes, tables_->fill(batch, step.slot));
+  INGOT_ASSIGN(
+      step.tableBytes,
+      tables_->fill(batch, step.slot, {launched.output == StepOutput::Sampled, previousIds_}));
   const abi::BatchView view = batch.view();
   step.symbols = {view.tokens, view.sequences, view.returnedRows, view.attentionItems};
-  step.resultBytes = launched.rows * manifest_.plan.buffers[outputBuffer(launched.output)].rowBytes;
+  const uint32_t results = manifest_.plan.outputBuffer(launched.output);
+  step.resultBytes = launched.rows * manifest_.plan.buffers[results].rowBytes;
   launched.ticket = device_.launch(bound->program, step);
   ++launched_;
+  previousIds_ = keepsIds(launched) ? io_[results]->address() : 0;
   return launched;
 }
 
@@ -257,8 +255,12 @@ Status Executor::wait(const LaunchedStep &step) {
   return device_.wait(step.ticket);
 }
 
+bool Executor::keepsIds(const LaunchedStep &step) const {
+  return step.output != StepOutput::Logits && device_.stepsInFlight() > 1;
+}
+
 const uint8_t *Executor::resultRow(StepOutput output, uint32_t row) const {
-  const uint32_t buffer = outputBuffer(output);
+  const uint32_t buffer = manifest_.plan.outputBuffer(output);
   return io_[buffer]->host(resultSlot_[static_cast<int>(output)]) +
          row * manifest_.plan.buffers[buffer].rowBytes;
 }
@@ -268,8 +270,8 @@ std::span<const float> Executor::logits(uint32_t row) const {
           manifest_.plan.vocab};
 }
 
-uint32_t Executor::argmax(uint32_t row) const {
-  return *reinterpret_cast<const uint32_t *>(resultRow(StepOutput::Argmax, row));
+uint32_t Executor::token(StepOutput output, uint32_t row) const {
+  return *reinterpret_cast<const uint32_t *>(resultRow(output, row));
 }
 
 Status Executor::fillKvBlock(uint32_t block, uint8_t value) {

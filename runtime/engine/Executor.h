@@ -38,17 +38,21 @@ public:
   /// Tokens that one step may have under the schedules in use.
   uint32_t maxStepTokens() const { return maxStepTokens_; }
 
-  /// Fills the tables the kernels read and launches the first schedule that holds the batch. A step
-  /// that needs logits gets them; others get the argmax where the plan offers it.
-  Result<LaunchedStep> launch(const Batch &batch, bool needsLogits);
+  /// Fills the tables the kernels read and launches the first schedule that holds the batch and has
+  /// the output that is wanted; where the plan does not offer it, one with logits.
+  Result<LaunchedStep> launch(const Batch &batch, artifact::StepOutput wanted);
   /// The same with a schedule of a probe, whose tokens the batch must fit.
   Result<LaunchedStep> launchProbe(size_t probe, size_t schedule, const Batch &batch);
   Status wait(const LaunchedStep &step);
+  /// Whether the ids that `step` chooses stay on the device, so that the tokens of the next step
+  /// (and only that) may be abi::kPreviousId and a row of this one.
+  bool keepsIds(const LaunchedStep &step) const;
 
   /// Row r of the last step with that output that was waited for; valid until as many more steps
   /// are launched as the device holds in flight.
   std::span<const float> logits(uint32_t row) const;
-  uint32_t argmax(uint32_t row) const;
+  /// The id of a step with output Argmax or Sampled; abi::kNotFinite: its logits are not finite.
+  uint32_t token(artifact::StepOutput output, uint32_t row) const;
 
   /// The block pool's bytes: block b begins at b * kvBlockBytes(). Empty where the host cannot
   /// reach them.
@@ -71,7 +75,6 @@ private:
   Status bindSchedules(int32_t forceSchedule);
   Result<BoundSchedule> bind(const artifact::Schedule &schedule) const;
   artifact::SymbolValues boundsOf(const artifact::Schedule &schedule) const;
-  uint32_t outputBuffer(artifact::StepOutput output) const;
   const uint8_t *resultRow(artifact::StepOutput output, uint32_t row) const;
   Result<LaunchedStep> launchOn(const BoundSchedule *bound, const Batch &batch);
   Result<uint64_t> resolve(const artifact::Arg &arg, const artifact::Schedule &schedule) const;
@@ -88,8 +91,10 @@ private:
   std::unique_ptr<StepTables> tables_;
   std::vector<BoundSchedule> schedules_; ///< in the plan's order
   std::vector<std::vector<BoundSchedule>> probes_;
-  uint64_t launched_ = 0;           ///< steps
-  uint32_t resultSlot_[2] = {0, 0}; ///< [StepOutput] of the last step with it that was waited for
+  uint64_t launched_ = 0;    ///< steps
+  uint64_t previousIds_ = 0; ///< where the last step leaves its ids; 0: nowhere
+  /// [StepOutput] of the last step with it that was waited for.
+  uint32_t resultSlot_[artifact::kStepOutputs] = {};
 };
 
 } // namespace ingot

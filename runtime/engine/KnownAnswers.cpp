@@ -96,7 +96,9 @@ void compareChoice(std::span<const float> logits, uint32_t chosen, KnownAnswerRe
 
 Result<KnownAnswerResult> runModel(Engine &engine, const KnownAnswer &answer) {
   Executor &executor = engine.executor();
-  const Launch launch = [&](const Batch &batch) { return executor.launch(batch, true); };
+  const Launch launch = [&](const Batch &batch) {
+    return executor.launch(batch, StepOutput::Logits);
+  };
   INGOT_TRY(computeLastRow(engine, answer.tokenIds, ~0u, launch));
   KnownAnswerResult result = resultOf(answer, "whole model");
   compareLogits(answer, executor.logits(0), result);
@@ -117,7 +119,7 @@ Result<KnownAnswerResult> runProbe(Engine &engine, const Probe &probe, size_t pr
   if (schedule.output == StepOutput::Logits)
     compareLogits(probe.answer, executor.logits(0), result);
   else
-    compareChoice(executor.logits(0), executor.argmax(0), result);
+    compareChoice(executor.logits(0), executor.token(schedule.output, 0), result);
   return result;
 }
 

@@ -25,11 +25,7 @@ Status notFinite(std::span<const float> logits) {
   size_t bad = 0;
   while (bad < logits.size() && logits[bad] < std::numeric_limits<float>::infinity())
     ++bad; // -inf is a masked entry; a row that is masked everywhere ends at its size
-  return {
-      ErrorClass::Data, "logits-not-finite",
-      format("the model's output for this token is not a number (first at vocabulary entry %zu of "
-             "%zu); check the weights with 'ingot verify'",
-             bad, logits.size())};
+  return logitsNotFinite(format(" (first at vocabulary entry %zu of %zu)", bad, logits.size()));
 }
 
 /// Sum of the candidates' weights that are at least `threshold`.
@@ -132,6 +128,13 @@ void addLogprobs(std::span<const float> logits, const RowMax &max, uint32_t alte
 }
 
 } // namespace
+
+Status logitsNotFinite(const std::string &where) {
+  return {ErrorClass::Data, "logits-not-finite",
+          format("the model's output for this token is not a number%s; check the weights with "
+                 "'ingot verify'",
+                 where.c_str())};
+}
 
 Status checkSampling(const SamplingParams &params) {
   if (!(params.temperature >= 0.0f && params.temperature <= 100.0f))

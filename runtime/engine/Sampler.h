@@ -22,8 +22,8 @@ struct SamplingParams {
   int32_t logprobs = -1;    ///< alternatives reported per token; -1 = no log-probabilities at all
 
   bool greedy() const { return temperature == 0; }
-  /// Needs the row of logits, not only its argmax.
-  bool needsLogits() const { return !greedy() || logprobs >= 0; }
+  /// Needs the row of logits, not only the token.
+  bool needsLogits() const { return logprobs >= 0; }
 };
 
 /// Id "sampling-out-of-range", with the name, the value and what is allowed.
@@ -56,6 +56,9 @@ struct SamplerScratch {
 /// Random number in [0, 1) of the draw at `position`: a function of its arguments, never of the
 /// step.
 float drawAt(uint64_t seed, uint32_t sampleIndex, uint64_t position);
+
+/// Id "logits-not-finite"; `where` among the entries, as " (...)", or nothing.
+Status logitsNotFinite(const std::string &where);
 
 /// Chooses the token at `position` (its index in the sequence). Id "logits-not-finite".
 Result<Sample> sampleRow(std::span<const float> logits, const SamplingParams &params,

@@ -13,8 +13,8 @@ constexpr uint64_t kTableAlign = 16;
 /// The batch view's place inside the block.
 constexpr uint64_t kBatchViewBytes = 128;
 static_assert(sizeof(abi::BatchView) <= kBatchViewBytes);
-/// u32 tables of a step: eight of BatchView and the block table.
-constexpr uint64_t kTables = 9;
+/// Tables of a step: nine of BatchView and the block table.
+constexpr uint64_t kTables = 10;
 
 constexpr uint64_t aligned(uint64_t bytes) {
   return (bytes + kTableAlign - 1) / kTableAlign * kTableAlign;
@@ -25,7 +25,7 @@ constexpr uint64_t aligned(uint64_t bytes) {
 uint64_t tableBytes(const TableLimits &limits) {
   const uint64_t words =
       limits.tokens * (1 + 3 + 1 + 1 + 2 + 2) + limits.rows + limits.sequences * limits.tablePitch;
-  return words * sizeof(uint32_t) + kTables * kTableAlign;
+  return words * sizeof(uint32_t) + limits.rows * sizeof(abi::SampleParams) + kTables * kTableAlign;
 }
 
 /// Appends tables to a host block whose copy has another address on the device.
@@ -36,13 +36,14 @@ public:
         used_(begin) {}
 
   /// Copies the table and points `table` at its copy on the device.
-  void pack(const uint32_t *&table, uint64_t words) {
-    const uint64_t bytes = words * sizeof(uint32_t);
+  template <typename Entry>
+  void pack(const Entry *&table, uint64_t entries) {
+    const uint64_t bytes = entries * sizeof(Entry);
     used_ = aligned(used_);
     fits_ = fits_ && used_ + bytes <= capacity_;
     if (fits_ && bytes > 0)
       std::memcpy(host_ + used_, table, bytes);
-    table = reinterpret_cast<const uint32_t *>(address_ + used_);
+    table = reinterpret_cast<const Entry *>(address_ + used_);
     used_ += bytes;
   }
   /// A table of rows that are `pitch` words apart, packed to `words` of each.
@@ -93,8 +94,11 @@ uint64_t StepTables::kvAddress(size_t layer) const {
                  : reinterpret_cast<uint64_t>(&kvViews_[layer]);
 }
 
-Result<uint64_t> StepTables::fill(const Batch &batch, uint32_t slot) {
+Result<uint64_t> StepTables::fill(const Batch &batch, uint32_t slot, const StepChoice &choice) {
   batchView_ = batch.view();
+  batchView_.previousIds = reinterpret_cast<const uint32_t *>(choice.previousIds);
+  if (!choice.sampled)
+    batchView_.sampling = nullptr;
   const uint32_t *blockTable = batch.blockTable();
   uint32_t pitch = batch.tablePitch();
   uint64_t used = 0;
@@ -110,6 +114,8 @@ Result<uint64_t> StepTables::fill(const Batch &batch, uint32_t slot) {
     packer.pack(view.visibleEnd, t);
     packer.pack(view.returnRows, view.returnedRows);
     packer.pack(view.attentionTable, 2 * uint64_t(view.attentionItems));
+    if (choice.sampled)
+      packer.pack(view.sampling, view.returnedRows);
     // Contexts may be long: only the blocks that somebody has.
     pitch = std::min(pitch, batch.usedPitch());
     packer.packRows(blockTable, view.sequences, batch.tablePitch(), pitch);

@@ -13,6 +13,12 @@
 
 namespace ingot {
 
+/// What a step's tables hold beside those of its batch.
+struct StepChoice {
+  bool sampled = false;     ///< the rows' sampling parameters
+  uint64_t previousIds = 0; ///< where the step before left its ids; 0: nobody refers to them
+};
+
 /// Most that any step of the executor has.
 struct TableLimits {
   uint64_t tokens = 0, sequences = 0, rows = 0;
@@ -32,7 +38,7 @@ public:
   StepMemory *memory() { return memory_.get(); }
 
   /// Fills the tables of `slot` and returns the bytes that must travel. Id "step-too-large".
-  Result<uint64_t> fill(const Batch &batch, uint32_t slot);
+  Result<uint64_t> fill(const Batch &batch, uint32_t slot, const StepChoice &choice);
 
 private:
   StepTables() = default;

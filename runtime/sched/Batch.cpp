@@ -13,6 +13,7 @@ Batch::Batch(const SchedulerLimits &limits, uint32_t maxContext)
   attentionTable_.reserve(2 * size_t(limits.maxBatchTokens));
   returnRows_.reserve(limits.maxReturnedRows);
   rows_.reserve(limits.maxReturnedRows);
+  sampling_.reserve(limits.maxReturnedRows);
   blockTable_.reserve(size_t(limits.maxSequences) * tablePitch_);
 }
 
@@ -21,6 +22,7 @@ void Batch::assemble(const StepPlan &plan) {
                       &ropePositions_, &returnRows_, &attentionTable_, &blockTable_})
     table->clear();
   rows_.clear();
+  sampling_.clear();
   sequences_ = usedPitch_ = 0;
   for (const ScheduledChunk &chunk : plan.chunks)
     appendChunk(chunk);
@@ -52,6 +54,7 @@ void Batch::appendChunk(const ScheduledChunk &chunk) {
   for (uint32_t i = chunk.tokens - chunk.returnedRows; i < chunk.tokens; ++i) {
     returnRows_.push_back(firstRow + i);
     rows_.push_back({&sequence, chunk.firstToken + i});
+    sampling_.push_back({});
   }
   ++sequences_;
 }
@@ -69,6 +72,8 @@ abi::BatchView Batch::view() const {
           visibleEnd_.data(),
           returnRows_.data(),
           attentionTable_.data(),
+          sampling_.data(),
+          nullptr,
           {}};
 }
 

@@ -21,6 +21,10 @@ public:
   /// Fills every table from the plan. The plan's sequences must own blocks for all planned tokens.
   void assemble(const StepPlan &plan);
 
+  /// How the token of each returned row is chosen: greedily after assemble(), for the caller to
+  /// change.
+  std::span<abi::SampleParams> sampling() { return sampling_; }
+
   /// Pointers into this batch, valid until the next assemble().
   abi::BatchView view() const;
   /// [sequences][tablePitch] block ids; entries behind a sequence's blocks are 0.
@@ -39,11 +43,12 @@ private:
   uint32_t tablePitch_;
   uint32_t sequences_ = 0, usedPitch_ = 0;
   std::vector<uint32_t> tokenIds_, tokenSequence_, kvPositions_, visibleBegin_, visibleEnd_;
-  std::vector<uint32_t> ropePositions_;  ///< [3][T], planes of equal positions
-  std::vector<uint32_t> returnRows_;     ///< [R]
-  std::vector<uint32_t> attentionTable_; ///< [W][2]
-  std::vector<uint32_t> blockTable_;     ///< [B][tablePitch]
-  std::vector<ReturnedRow> rows_;        ///< [R]
+  std::vector<uint32_t> ropePositions_;     ///< [3][T], planes of equal positions
+  std::vector<uint32_t> returnRows_;        ///< [R]
+  std::vector<uint32_t> attentionTable_;    ///< [W][2]
+  std::vector<uint32_t> blockTable_;        ///< [B][tablePitch]
+  std::vector<abi::SampleParams> sampling_; ///< [R]
+  std::vector<ReturnedRow> rows_;           ///< [R]
 };
 
 } // namespace ingot

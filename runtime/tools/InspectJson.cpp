@@ -82,18 +82,43 @@ static void writeParams(const Manifest &m, JsonWriter &json) {
   json.endArray();
 }
 
+static void writeGrid(const GridShape &shape, JsonWriter &json) {
+  json.field("threads", shape.threads)
+      .field("shared_bytes", shape.sharedBytes)
+      .field("items_per_block", shape.itemsPerBlock)
+      .field("blocks_per_item", shape.blocksPerItem)
+      .field("tokens_per_block", shape.tokensPerBlock);
+}
+
+static void writeLevels(const Kernel &kernel, JsonWriter &json) {
+  if (kernel.levels.empty())
+    return;
+  json.key("levels").beginArray();
+  for (const LevelShape &shape : kernel.levels) {
+    json.beginObject().field("level", shape.level);
+    writeGrid(shape, json);
+    json.field("persistent", shape.persistent).key("maps").beginArray();
+    for (const TensorMap &map : shape.maps) {
+      json.beginObject().field("slot", map.slot).field("offset", map.offset);
+      json.field("element_bytes", map.elementBytes).field("columns", map.columns);
+      json.field("pitch_bytes", map.pitchBytes).field("box_columns", map.boxColumns);
+      json.field("box_rows", map.boxRows).field("swizzle", map.swizzle).endObject();
+    }
+    json.endArray().endObject();
+  }
+  json.endArray();
+}
+
 static void writeKernels(const Manifest &m, JsonWriter &json) {
   json.key("kernels").beginArray();
   for (const Kernel &kernel : m.kernels) {
     json.beginObject().field("name", kernel.name).field("family", kernel.family);
     json.field("spec", kernel.spec).field("signature", hex(kernel.signature));
     json.field("scratch_bytes", kernel.scratchBytes);
+    json.field("counter_bytes", kernel.counterBytes);
     if (kernel.threads)
-      json.field("threads", kernel.threads)
-          .field("shared_bytes", kernel.sharedBytes)
-          .field("items_per_block", kernel.itemsPerBlock)
-          .field("blocks_per_item", kernel.blocksPerItem)
-          .field("tokens_per_block", kernel.tokensPerBlock);
+      writeGrid(kernel, json);
+    writeLevels(kernel, json);
     json.endObject();
   }
   json.endArray();
@@ -145,6 +170,7 @@ static void writePlan(const Manifest &m, JsonWriter &json) {
   const Plan &plan = m.plan;
   json.key("plan").beginObject().field("vocab", plan.vocab).field("signature", hex(plan.signature));
   json.field("logits_buffer", plan.logitsBuffer).field("argmax_buffer", plan.argmaxBuffer);
+  json.field("sampled_buffer", plan.sampledBuffer);
   json.key("buffers").beginArray();
   for (const Buffer &b : plan.buffers) {
     json.beginObject()

@@ -79,6 +79,15 @@ struct Team {
 inline const abi::BatchView &batchOf(const KernelArgs &args) {
   return *reinterpret_cast<const abi::BatchView *>(args.slot[0]);
 }
+/// The row of an embedding table of kRows rows for a token: its id, or what the step before chose.
+/// What is no id (abi::kNotFinite) gives row 0: the host drops what comes of it.
+template <u64 kRows>
+inline u32 tokenId(const abi::BatchView &batch, u32 token) {
+  u32 id = batch.tokenIds[token];
+  if (id & abi::kPreviousId)
+    id = batch.previousIds[id ^ abi::kPreviousId];
+  return id < kRows ? id : 0;
+}
 /// Row `index` of a buffer with rows of `bytes`.
 template <class T>
 inline T *rowAt(u64 slot, u32 index, u64 bytes) {

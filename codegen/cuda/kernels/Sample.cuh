@@ -2,9 +2,9 @@
 //
 //   item     one row
 //   threads  kThreads: 256 for small vocabularies, else 1024
-//   reads    f32 logits, abi::SampleParams; moves the row once, its weights from the second-level
-//            cache for each question
-//   writes   one id per row, abi::kNotFinite where the row is none; scratch: a row of weights
+//   reads    f32 logits, the batch's abi::SampleParams; moves the row once, its weights from the
+//            second-level cache for each question
+//   writes   one id per row, abi::kNotFinite where the row is none; weights in place of the logits
 //   order    weights by sampling::weightOf, sums of integers: exact, so the host's sampler gives
 //            the same token (runtime/base/Sampling.h)
 //   shared   SampleShared
@@ -48,9 +48,8 @@ inline u64 shuffleXor64(u64 value, u32 mask) {
 template <u32 kVocabulary, u32 kThreads>
 class RowSampler {
 public:
-  RowSampler(const float *logits, float *weights, const abi::SampleParams &params,
-             SampleShared &shared)
-      : logits_(logits), weights_(weights), params_(params), shared_(shared) {}
+  RowSampler(float *logits, const abi::SampleParams &params, SampleShared &shared)
+      : weights_(logits), params_(params), shared_(shared) {}
 
   u32 run() {
     if (!findMaximum())
@@ -78,7 +77,7 @@ private:
     float best = numerics::floatOf(0xff800000u);
     u32 index = 0, unusable = 0;
     for (u32 i = threadIndex(); i < kVocabulary; i += kThreads) {
-      const float x = logits_[i];
+      const float x = weights_[i];
       unusable |= !(x < numerics::floatOf(0x7f800000u));
       if (x > best)
         best = x, index = i;
@@ -107,11 +106,11 @@ private:
       best = other, index = otherIndex;
   }
 
-  /// Weights into scratch; what min-p drops becomes 0. Counts what is left.
+  /// Weights in place of the logits; what min-p drops becomes 0. Counts what is left.
   void makeWeights() {
     Kept kept{0, 0};
     for (u32 i = threadIndex(); i < kVocabulary; i += kThreads) {
-      float weight = sampling::weightOf(logits_[i], maximum_, params_.temperature);
+      float weight = sampling::weightOf(weights_[i], maximum_, params_.temperature);
       weight = weight >= params_.minP ? weight : 0.0f;
       weights_[i] = weight;
       add(kept, weight);
@@ -221,8 +220,7 @@ private:
     return end - 1;
   }
 
-  const float *logits_;
-  float *weights_;
+  float *weights_; ///< logits at first
   const abi::SampleParams &params_;
   SampleShared &shared_;
   float maximum_ = 0, threshold_ = 0x1p-126f; ///< below every weight but 0
@@ -231,23 +229,22 @@ private:
   Kept kept_{0, 0};
 };
 
-/// Slots: 1 logits, 2 abi::SampleParams [R], 3 ids [R], 4 scratch.
+/// Slots: 1 logits, which become weights, 2 ids [R].
 template <u32 kVocabulary, u32 kThreads>
 inline void sample(const KernelArgs &args) {
   constexpr u64 kRowBytes = abi::f32RowBytes(kVocabulary);
   waitForPrior();
   allowNext();
   const u32 row = blockIndex();
-  if (row >= args.pointer<const abi::BatchView>(0)->returnedRows)
+  const auto &batch = *args.pointer<const abi::BatchView>(0);
+  if (row >= batch.returnedRows)
     return;
   auto &shared = *reinterpret_cast<SampleShared *>(dynamicShared());
   RowSampler<kVocabulary, kThreads> sampler(
-      reinterpret_cast<const float *>(args.slot[1] + row * kRowBytes),
-      reinterpret_cast<float *>(args.slot[4] + row * kRowBytes),
-      args.pointer<const abi::SampleParams>(2)[row], shared);
+      reinterpret_cast<float *>(args.slot[1] + row * kRowBytes), batch.sampling[row], shared);
   const u32 token = sampler.run();
   if (threadIndex() == 0)
-    args.pointer<u32>(3)[row] = token;
+    args.pointer<u32>(2)[row] = token;
 }
 
 } // namespace ingot::gpu
