@@ -40,6 +40,14 @@ CodeTarget ingot::targetOf(Operation *op) {
   return name && name.getValue() == "cuda" ? CodeTarget::Cuda : CodeTarget::Cpu;
 }
 
+StringRef ingot::storageFormat(Type element) {
+  if (auto weight = dyn_cast<QWeightType>(element))
+    return weight.getNumber() == WeightNumber::e4m3 ? "fp8"
+           : weight.getBits() == 4                  ? "int4"
+                                                    : "int8";
+  return element.isBF16() ? "bf16" : element.isF16() ? "fp16" : "";
+}
+
 RowSpace ingot::rowSpaceOf(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   auto rows = tensor ? dyn_cast_or_null<RowsAttr>(tensor.getEncoding()) : RowsAttr();
@@ -54,7 +62,7 @@ RankedTensorType ingot::rowsLike(RankedTensorType type, int64_t columns, Type el
 
 LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t group,
                              int64_t layers, int64_t heads, int64_t keyDim, int64_t valueDim,
-                             int64_t blockTokens) {
+                             int64_t blockTokens, KvFormat) {
   if (group < 0 || layers < 1 || heads < 1)
     return emitError() << "kv needs group >= 0, layers >= 1 and heads >= 1";
   if (keyDim < 2 || keyDim % 2 != 0)
@@ -67,9 +75,13 @@ LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError, int64
 }
 
 LogicalResult QWeightType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits,
-                                  int64_t group) {
+                                  int64_t group, WeightNumber number) {
   if (bits != 4 && bits != 8)
     return emitError() << "qweight bits must be 4 or 8, is " << bits;
+  if (number == WeightNumber::e4m3 && (bits != 8 || group < 0 || group % 128 != 0))
+    return emitError() << "e4m3 qweight has 8 bits and group 0 (per channel) or a multiple of 128, "
+                          "is "
+                       << bits << ", " << group;
   if (group < 0 || group % 32 != 0)
     return emitError() << "qweight group must be 0 (per channel) or a multiple of 32, is " << group;
   return success();

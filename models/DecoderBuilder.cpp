@@ -103,9 +103,9 @@ Value DecoderBuilder::attention(int64_t layer, Value x) {
                            batch_, builder_.getI64IntegerAttr(layer));
   const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(spec_.headDim)));
   Value mixed = PagedAttentionOp::create(
-      builder_, at(inLayer(layer, "attention")), rows(queryColumns), q, kv_, batch_,
+      builder_, at(inLayer(layer, "attention")), rows(queryColumns), q, kv_, batch_, Value(),
       builder_.getI64IntegerAttr(layer), builder_.getI64IntegerAttr(spec_.heads),
-      builder_.getF32FloatAttr(scale), OrderAttr());
+      builder_.getF32FloatAttr(scale), IntegerAttr(), FloatAttr(), OrderAttr());
   return linear(inLayer(layer, names_.output), mixed, spec_.hidden, spec_.attentionBias);
 }
 
@@ -179,7 +179,7 @@ func::FuncOp DecoderBuilder::openEntry() {
   MLIRContext *context = builder_.getContext();
   const Type batch = BatchType::get(context);
   const Type kv = KvType::get(context, /*group=*/0, spec_.layers, spec_.kvHeads, spec_.headDim,
-                              spec_.headDim, blockTokens_);
+                              spec_.headDim, blockTokens_, KvFormat::bf16);
   auto type = builder_.getFunctionType({batch, kv}, {rows(spec_.vocab, RowSpace::returned), kv});
   auto entry = func::FuncOp::create(builder_, builder_.getUnknownLoc(), "forward", type);
   Block *body = entry.addEntryBlock();

@@ -27,13 +27,15 @@ struct Attend {
   bool pairs;         ///< bf16 query: pair chain, else ascending
   const KvRun &run;
   const KvGeometry &kv;
-  int64_t head; ///< KV head
-  float scale;
+  const AttentionSpec &spec;
+  int64_t queryHead, head; ///< head: of the cache
   int64_t visibleBegin, visibleEnd;
-  const matrix::MatrixUnit *unit; ///< null: chains of FMAs
 
   float score(int64_t position) const;
-  float unitScore(int64_t position) const;
+  float chain(int64_t position) const;
+  float unitChain(int64_t position) const;
+  uint16_t factor(float value) const;
+  matrix::Format factorFormat() const;
   void addValues(int64_t first, int64_t begin, int64_t end, const float *p, Softmax &state) const;
   void addUnitValues(int64_t first, const float *p, Softmax &state) const;
   void tile(int64_t first, Softmax &state) const;
@@ -52,46 +54,65 @@ float quadSum(const float *p) {
   return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
 }
 
-float Attend::unitScore(int64_t position) const {
+/// Factors of the unit: fp16 where bfloat16 does not hold what the cache does.
+matrix::Format Attend::factorFormat() const {
+  const bool wide = kv.format == abi::KvFormat::F16 || kv.format == abi::KvFormat::E4m3;
+  return wide ? matrix::Format::F16 : matrix::Format::Bf16;
+}
+
+uint16_t Attend::factor(float value) const {
+  return factorFormat() == matrix::Format::F16 ? numerics::toF16(value) : numerics::toBf16(value);
+}
+
+float Attend::unitChain(int64_t position) const {
   const int64_t key = position * run.keyWidth + head * kv.keyDim;
-  float chain = 0.0f;
+  float sum = 0.0f;
   for (int64_t d = 0; d < kv.keyDim; d += kUnitDepth) {
     uint16_t q[kUnitDepth] = {}, k[kUnitDepth] = {};
     for (int64_t i = 0; i < std::min(kUnitDepth, kv.keyDim - d); ++i) {
-      q[i] = numerics::toBf16(query[d + i]);
-      k[i] = run.keys[key + d + i];
+      q[i] = factor(query[d + i]);
+      k[i] = factor(run.keyAt(key + d + i));
     }
-    chain = matrix::chain(chain, q, k, kUnitDepth, matrix::Format::Bf16, *unit);
+    sum = matrix::chain(sum, q, k, kUnitDepth, factorFormat(), *spec.unit);
   }
-  return chain * scale;
+  return sum;
 }
 
+/// `p`: of the tile, each already times the scale of its value.
 void Attend::addUnitValues(int64_t first, const float *p, Softmax &state) const {
   uint16_t rounded[kAttentionTile];
   for (int64_t j = 0; j < kAttentionTile; ++j)
-    rounded[j] = numerics::toBf16(p[j]);
+    rounded[j] = factor(p[j]);
   for (int64_t d = 0; d < kv.valueDim; ++d) {
     uint16_t v[kAttentionTile] = {}; // what is not visible counts as zero
     for (int64_t j = std::max(first, visibleBegin);
          j < std::min(first + kAttentionTile, visibleEnd); ++j)
-      v[j - first] = run.values[j * run.valueWidth + head * kv.valueDim + d];
+      v[j - first] = factor(run.valueAt(j * run.valueWidth + head * kv.valueDim + d));
     for (int64_t j = 0; j < kAttentionTile; j += kUnitDepth)
       state.values[d] = matrix::chain(state.values[d], rounded + j, v + j, kUnitDepth,
-                                      matrix::Format::Bf16, *unit);
+                                      factorFormat(), *spec.unit);
   }
 }
 
-float Attend::score(int64_t position) const {
-  if (unit)
-    return unitScore(position);
+float Attend::chain(int64_t position) const {
+  if (spec.unit)
+    return unitChain(position);
   const int64_t key = position * run.keyWidth + head * kv.keyDim;
-  float chain = 0.0f;
+  float sum = 0.0f;
   for (int64_t d = 0; d < kv.keyDim; d += 2) {
     const int64_t first = pairs ? d + 1 : d, second = pairs ? d : d + 1;
-    chain = std::fmaf(query[first], run.keyAt(key + first), chain);
-    chain = std::fmaf(query[second], run.keyAt(key + second), chain);
+    sum = std::fmaf(query[first], run.keyAt(key + first), sum);
+    sum = std::fmaf(query[second], run.keyAt(key + second), sum);
   }
-  return chain * scale;
+  return sum;
+}
+
+float Attend::score(int64_t position) const {
+  float score = chain(position);
+  if (kv.format == abi::KvFormat::Int8) // others have no product
+    score = score * run.keyScale(position, head);
+  score = score * spec.scale;
+  return spec.softcap > 0 ? numerics::softcapped(score, spec.softcap, 1.0f / spec.softcap) : score;
 }
 
 /// Positions [begin, end) of the tile at `first`.
@@ -120,12 +141,18 @@ void Attend::tile(int64_t first, Softmax &state) const {
     p[j - first] = numerics::exp(p[j - first] - maximum);
   for (float &value : state.values)
     value *= alpha;
-  if (unit)
-    addUnitValues(first, p, state);
+  float weights[kAttentionTile] = {};
+  for (int64_t j = begin; j < end; ++j) {
+    weights[j - first] = p[j - first];
+    if (kv.format == abi::KvFormat::Int8)
+      weights[j - first] = p[j - first] * run.valueScale(j, head);
+  }
+  if (spec.unit)
+    addUnitValues(first, weights, state);
   else
-    addValues(first, begin, end, p, state);
+    addValues(first, begin, end, weights, state);
   state.maximum = maximum;
-  const float sum = unit ? quadSum(p) : numerics::halvingTree(p, kAttentionTile);
+  const float sum = spec.unit ? quadSum(p) : numerics::halvingTree(p, kAttentionTile);
   state.sum = std::fmaf(state.sum, alpha, sum);
 }
 
@@ -138,6 +165,10 @@ Softmax Attend::segment(int64_t first) const {
 
 void Attend::row(float *out) const {
   Softmax total(kv.valueDim);
+  if (!spec.sinks.empty()) {
+    total.maximum = spec.sinks[queryHead];
+    total.sum = 1.0f;
+  }
   for (int64_t first = visibleBegin / kAttentionSegment * kAttentionSegment; first < visibleEnd;
        first += kAttentionSegment) {
     const Softmax part = segment(first);
@@ -157,27 +188,29 @@ void Attend::row(float *out) const {
 } // namespace
 
 Result<Rows> evalPagedAttention(const Rows &query, KvState &state, const KvGeometry &kv,
-                                const Batch &batch, int64_t heads, float scale,
-                                const matrix::MatrixUnit *unit) {
-  Rows result = Rows::ofFloats(query.rows, heads * kv.valueDim);
+                                const Batch &batch, const AttentionSpec &spec) {
+  Rows result = Rows::ofFloats(query.rows, spec.heads * kv.valueDim);
   for (int64_t t = 0; t < query.rows; ++t) {
     const KvRun &run = state.run(kv.group, kv.layer, batch.tokenSequence[t]);
-    const int64_t begin = batch.visibleBegin[t], end = batch.visibleEnd[t];
+    int64_t begin = batch.visibleBegin[t];
+    const int64_t end = batch.visibleEnd[t];
     if (begin >= end || end > run.positions())
       return Status(ErrorClass::Data, "visible-range",
                     format("row %lld sees positions %lld to %lld of a cache with %lld",
                            static_cast<long long>(t), static_cast<long long>(begin),
                            static_cast<long long>(end), static_cast<long long>(run.positions())));
-    for (int64_t h = 0; h < heads; ++h) {
+    if (spec.window > 0)
+      begin = std::max(begin, end - spec.window);
+    for (int64_t h = 0; h < spec.heads; ++h) {
       const Attend attend{query.row(t) + h * kv.keyDim,
                           query.kind == RowKind::Bf16,
                           run,
                           kv,
-                          h / (heads / kv.heads),
-                          scale,
+                          spec,
+                          h,
+                          h / (spec.heads / kv.heads),
                           begin,
-                          end,
-                          unit};
+                          end};
       attend.row(result.row(t) + h * kv.valueDim);
     }
   }

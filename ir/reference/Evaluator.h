@@ -32,7 +32,8 @@ public:
   ~Evaluator();
 
   /// Whose arithmetic ops of order mma and attention_mma follow; matrix::kHopper unless set.
-  void setMatrixUnit(const matrix::MatrixUnit &unit);
+  void setMatrixUnit(const matrix::MatrixUnit &unit,
+                     const matrix::MatrixUnit &fp8Unit = matrix::fp8UnitOf(90));
 
   /// Runs the entry on one step; `state` is read and extended. `inputs` are the values of its
   /// tensor arguments in order. Returns its tensor results in order.
@@ -44,7 +45,7 @@ public:
   /// most `chunk` tokens (0: one step).
   Result<reference::Rows>
   forwardTokens(std::span<const uint32_t> ids, int64_t chunk = 0,
-                reference::CacheFormat cache = reference::CacheFormat::Bf16);
+                reference::CacheFormat cache = reference::CacheFormat::Typed);
 
 private:
   struct Impl;

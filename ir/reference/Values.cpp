@@ -23,6 +23,8 @@ Rows Rows::ofInts(int64_t rows, int64_t columns) {
 float Rows::valueAt(int64_t r, int64_t c) const {
   if (kind == RowKind::Int)
     return static_cast<float>(ints[r * columns + c]);
+  if (isRowScaled())
+    return floats[r * columns + c] * rowScales[r];
   if (!isQuantized())
     return floats[r * columns + c];
   const int64_t group = r * groups() + c / numerics::kActGroup;
@@ -49,12 +51,30 @@ void Batch::append(uint32_t sequence, uint32_t first, std::span<const uint32_t> 
   }
 }
 
+float KvRun::decode(uint16_t bits) const {
+  switch (format) {
+  case abi::KvFormat::Bf16:
+    break;
+  case abi::KvFormat::F16:
+    return numerics::fromF16(bits);
+  case abi::KvFormat::E4m3:
+    return numerics::fromE4m3(static_cast<uint8_t>(bits));
+  case abi::KvFormat::Int8:
+    return static_cast<float>(static_cast<int8_t>(bits));
+  }
+  return numerics::fromBf16(bits);
+}
+
 void KvRun::grow(int64_t count, CacheFormat format) {
   constexpr uint16_t kPoison = 0x7fff; // a NaN: reading what was never written shows at once
   if (count <= positions())
     return;
   keys.resize(size_t(count * keyWidth), kPoison);
   values.resize(size_t(count * valueWidth), kPoison);
+  if (this->format == abi::KvFormat::Int8) {
+    keyScales.resize(size_t(count * heads), numerics::fromBf16(kPoison));
+    valueScales.resize(keyScales.size(), numerics::fromBf16(kPoison));
+  }
   if (format != CacheFormat::F32)
     return;
   wideKeys.resize(keys.size(), numerics::fromBf16(kPoison));

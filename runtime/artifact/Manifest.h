@@ -148,8 +148,8 @@ struct Kernel : GridShape {
   std::string name, family, spec;
   uint64_t signature = 0; ///< hash64(spec)
   uint64_t scratchBytes = 0;
-  uint64_t counterBytes = 0;      ///< leading bytes of its scratch that are zero between launches
-  std::vector<LevelShape> levels; ///< those that differ from the kernel's own shape
+  uint64_t counterBytes = 0;        ///< leading bytes of its scratch that are zero between launches
+  std::vector<LevelShape> levels{}; ///< those that differ from the kernel's own shape
 
   /// How images of `level` launch it. A host that stands in for sm_90a ("host_90a") is launched
   /// like it.

@@ -68,6 +68,32 @@ inline uint16_t toF16(float value) {
   return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
 }
 
+/// float8 e4m3 to float32, exact. It has no infinity; its NaN is magnitude 0x7f.
+inline float fromE4m3(uint8_t byte) {
+  const uint32_t sign = static_cast<uint32_t>(byte & 0x80u) << 24;
+  const uint32_t magnitude = byte & 0x7fu;
+  if (magnitude == 0x7fu)
+    return floatOf(sign | 0x7fc00000u);
+  if (magnitude < 8)
+    return floatOf(sign | bitsOf(static_cast<float>(magnitude) * 0x1p-9f));
+  return floatOf(sign | ((magnitude << 20) + (120u << 23)));
+}
+
+/// float32 to float8 e4m3, nearest even, saturating to 448; NaN gives 0x7f.
+inline uint8_t toE4m3(float value) {
+  const uint32_t bits = bitsOf(value);
+  const uint32_t sign = bits >> 24 & 0x80u, magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u)
+    return 0x7f;
+  if (magnitude >= 0x43e80000u) // 464, half way from 448 to what is NaN
+    return static_cast<uint8_t>(sign | 0x7eu);
+  if (magnitude < 0x3c800000u) // below the smallest normal: a multiple of 2^-9
+    return static_cast<uint8_t>(
+        sign | static_cast<uint32_t>(std::nearbyintf(floatOf(magnitude) * 0x1p9f)));
+  const uint32_t rounded = magnitude + 0x7ffffu + (magnitude >> 20 & 1u);
+  return static_cast<uint8_t>(sign | ((rounded - (120u << 23)) >> 20));
+}
+
 // ---- Rule E: elementary functions as FMA polynomials ------------------------------------------
 
 /// Constants of exp: argument clamped to [kExpMin, kExpMax]; n = rint(x * log2 e);
@@ -98,6 +124,25 @@ inline float exp(float x) {
 
 /// x / (1 + exp(-x)) with one exact division.
 inline float silu(float x) { return x / (1.0f + exp(-x)); }
+
+/// Constants of tanh: below kTanhSmall x + x z P(z) with z = x^2, above by exp(-2 |x|).
+inline constexpr float kTanhSmall = 0.625f;
+inline constexpr float kTanhPoly[5] = {-5.7170365562e-3f, 2.0650578999e-2f, -5.3743495260e-2f,
+                                       1.3331491248e-1f, -3.3333283924e-1f};
+
+/// Hyperbolic tangent, odd; relative error below 3e-7. One exact division.
+inline float tanh(float x) {
+  const float magnitude = std::fabs(x), z = x * x;
+  float p = kTanhPoly[0];
+  for (int i = 1; i < 5; ++i)
+    p = std::fmaf(p, z, kTanhPoly[i]);
+  const float small = std::fmaf(x * z, p, x);
+  const float e = exp(-2.0f * magnitude);
+  const float large = (1.0f - e) / (1.0f + e);
+  if (magnitude < kTanhSmall)
+    return small;
+  return floatOf(bitsOf(large) | (bitsOf(x) & 0x80000000u));
+}
 
 /// Constants of sin and cos: n = rint(x * 2/pi); r = x - n pi/2 in three parts by FMA (exact for
 /// |x| below 2^17); minimax polynomials on [-pi/4, pi/4]. Absolute error below 2e-7.
@@ -155,6 +200,52 @@ inline float sumSquares(const float *x, int64_t n) {
 /// division.
 inline float rmsScale(const float *x, int64_t n, float eps) {
   return 1.0f / std::sqrt(sumSquares(x, n) / static_cast<float>(n) + eps);
+}
+
+/// Layer norm: the mean is the sum over the same lanes divided by n; y[i] = fma((x[i] - mean) * r,
+/// gamma[i], beta[i]) with r = 1 / sqrt(sumSquares(x - mean) / n + eps).
+struct LayerScale {
+  float mean, scale;
+};
+inline LayerScale layerScale(const float *x, int64_t n, float eps) {
+  float lanes[kReduceLanes] = {};
+  for (int64_t i = 0; i < n; ++i)
+    lanes[i % kReduceLanes] = lanes[i % kReduceLanes] + x[i];
+  const float mean = halvingTree(lanes, kReduceLanes) / static_cast<float>(n);
+  for (float &lane : lanes)
+    lane = 0.0f;
+  for (int64_t i = 0; i < n; ++i) {
+    const float d = x[i] - mean;
+    lanes[i % kReduceLanes] = std::fmaf(d, d, lanes[i % kReduceLanes]);
+  }
+  return {mean, 1.0f / std::sqrt(halvingTree(lanes, kReduceLanes) / static_cast<float>(n) + eps)};
+}
+inline float layerNormed(float x, const LayerScale &row, float gamma, float beta) {
+  return std::fmaf((x - row.mean) * row.scale, gamma, beta);
+}
+
+// ---- 8-bit activations with one float32 scale per row
+// --------------------------------------------
+
+/// Largest magnitudes of the two number formats.
+inline constexpr float kInt8Limit = 127.0f, kE4m3Limit = 448.0f;
+
+/// scale = amax / limit, and limit / amax, with which a row is multiplied before it is rounded;
+/// rows below 2^-60 are zero. A row that is not finite gets a scale that is not, and so does its
+/// output.
+struct RowScale {
+  float scale, inverse;
+};
+inline RowScale rowScale(float amax, float limit) {
+  const bool zero = amax < 0x1p-60f;
+  return {zero ? 0.0f : amax / limit, zero ? 0.0f : limit / amax};
+}
+/// Magnitude as an integer that orders numbers, NaN above all: its maximum over a row has no order.
+inline uint32_t magnitudeBits(float x) { return bitsOf(x) & 0x7fffffffu; }
+/// rint(x * inverse) of a row; NaN gives 0.
+inline int8_t roundToInt8(float x, float inverse) {
+  const float rounded = std::nearbyintf(x * inverse);
+  return rounded == rounded ? static_cast<int8_t>(static_cast<int32_t>(rounded)) : int8_t(0);
 }
 
 // ---- int8 activations with a power-of-two scale per group of 32 ---------------------------------
@@ -247,10 +338,47 @@ inline float rotateHigh(float lo, float hi, float cosine, float sine) {
   return std::fmaf(lo, sine, hi * cosine);
 }
 
+// ---- Rule K: what the cache keeps of a key or value --------------------------------------------
+//
+//   bf16  toBf16(x)
+//   fp16  toF16(x)
+//   fp8   toE4m3(x): no scale. A scale would have to be known before the first token; keys of
+//         models with normed queries and keys, and of those trained for such a cache, fit.
+//   int8  rint(x * 127 / amax) with amax the largest magnitude of the row of one head and position;
+//         the scale amax / 127 (float32) is stored with the row. A row below 2^-60 is zero; one
+//         with an infinity or NaN has that as its scale, over zeros.
+//
+// Attention takes them as Rule A says, with
+//   fp16, fp8  on a matrix unit its factors are fp16: queries and p are rounded by toF16
+//   int8       the integers are exact in bfloat16 and float32; s_p = chain * keyScale_p * scale,
+//              and V is multiplied with p_j * valueScale_j (the row sum takes p_j alone)
+
+struct KvRowScale {
+  float scale;   ///< of the stored integers
+  float inverse; ///< what a number is multiplied with before rounding
+};
+/// `amax`: bits of the largest magnitude, so that NaN is above infinity.
+inline KvRowScale kvRowScale(uint32_t amax) {
+  const float largest = floatOf(amax);
+  if (amax >= 0x7f800000u)
+    return {largest, 0.0f};
+  if (largest < 0x1p-60f)
+    return {0.0f, 0.0f};
+  return {largest / 127.0f, 127.0f / largest};
+}
+/// The stored integer; `inverse` 0 stores 0 whatever x is.
+inline int32_t kvInteger(float x, float inverse) {
+  if (inverse == 0.0f)
+    return 0;
+  return static_cast<int32_t>(std::nearbyintf(x * inverse));
+}
+
 // ---- Rule A: attention of one query row and head over its visible positions --------------------
 //
 //   score  s_p = chain(q, k_p) * scale; the chain over head_dim is that of a bf16 matmul: per pair
 //          of d ascending F = fma(q[2i+1], k[2i+1], F), F = fma(q[2i], k[2i], F), F starts at +0.
+//          With a softcap c: s_p = c * tanh(s_p * (1 / c)), 1 / c rounded once (softcapped below).
+//          With a window w a token sees the last w of the positions that it saw without.
 //   tile   64 positions from absolute 0. Over the visible s_p of the tile:
 //            m' = max(m, max s_p)             alpha = exp(m - m')
 //            p_j = exp(s_j - m'), exactly +0 where position j is not visible
@@ -259,7 +387,8 @@ inline float rotateHigh(float lo, float hi, float cosine, float sine) {
 //          A tile without a visible position changes nothing and may be skipped; so may a p_j of
 //          zero (it can only change the sign of a zero). V of invisible positions is never used.
 //   segment 256 positions from absolute 0, each from the state (m, l, acc) = (kScoreStart, 0, 0).
-//   fold   segments ascending into (M, L, A), which starts at the same state:
+//   fold   segments ascending into (M, L, A), which starts at the same state, or at (sink, 1, 0)
+//          for a head with a sink:
 //            M' = max(M, m)   a = exp(M - M')   b = exp(m - M')
 //            L = fma(L, a, l * b)   A_d = fma(A_d, a, acc_d * b)
 //   output A_d * (1 / L) + 0.0: one exact division, a product, and a sum that makes -0 into +0.
@@ -268,5 +397,10 @@ inline constexpr int kAttentionTile = 64;
 inline constexpr int kAttentionSegment = 256;
 /// First maximum: finite, so that exp(m - m') is never NaN, and below every score of a real model.
 inline constexpr float kScoreStart = -1e30f;
+
+/// `inverse`: 1 / cap, rounded once.
+inline float softcapped(float score, float cap, float inverse) {
+  return cap * tanh(score * inverse);
+}
 
 } // namespace ingot::numerics

@@ -79,8 +79,9 @@ public:
   int64_t countWrong(const Buffer &result) {
     KernelMxcsr mxcsr;
     const reference::KvGeometry kv{0, 0, size_.kvHeads, size_.headDim, size_.headDim};
-    const auto want = reference::evalPagedAttention(rows_, state_, kv, batch_, size_.heads,
-                                                    1.0f / std::sqrt(float(size_.headDim)));
+    const auto want = reference::evalPagedAttention(
+        rows_, state_, kv, batch_,
+        {.heads = size_.heads, .scale = 1.0f / std::sqrt(float(size_.headDim)), .sinks = {}});
     REQUIRE(want.isOk());
     int64_t wrong = 0;
     const int64_t stride = abi::f32RowBytes(columns()) / 4;

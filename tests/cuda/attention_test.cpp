@@ -26,9 +26,10 @@ struct Heads {
   int64_t heads, kvHeads, headDim;
   uint32_t blockTokens, maxTokens;
   uint64_t partialBytes = cuda::kAttentionPartialBytes;
+  bool rounded = false; ///< results are bf16 rows
 
   auto tied() const {
-    return std::tie(heads, kvHeads, headDim, blockTokens, maxTokens, partialBytes);
+    return std::tie(heads, kvHeads, headDim, blockTokens, maxTokens, partialBytes, rounded);
   }
   bool operator<(const Heads &other) const { return tied() < other.tied(); }
   int64_t columns() const { return heads * headDim; }
@@ -36,7 +37,10 @@ struct Heads {
   std::string name() const {
     return "attention_" + std::to_string(heads) + "_" + std::to_string(kvHeads) + "_" +
            std::to_string(headDim) + "_" + std::to_string(blockTokens) + "_" +
-           std::to_string(maxTokens);
+           std::to_string(maxTokens) + (rounded ? "_rounded" : "");
+  }
+  uint64_t resultRowBytes() const {
+    return rounded ? abi::bf16RowBytes(columns()) : abi::f32RowBytes(columns());
   }
 };
 
@@ -49,9 +53,11 @@ struct Step {
 
 const Heads kFew = {8, 2, 64, 16, 8}, kMany = {8, 2, 64, 16, 200};
 const Heads kNoScratch = {4, 2, 16, 16, 12, 0}; ///< no segment apart
+const Heads kRounded = {3, 1, 24, 16, 40, cuda::kAttentionPartialBytes, true};
 const std::vector<Heads> kKernels = {kFew,
                                      kMany,
                                      kNoScratch,
+                                     kRounded,
                                      {4, 4, 8, 32, 40},
                                      {3, 1, 24, 48, 16},
                                      {5, 1, 128, 16, 24},
@@ -68,6 +74,11 @@ KernelProgram programOf(const Heads &heads) {
   ProgramOp op{.kind = OpKind::PagedAttention, .operands = {0, 1}, .results = {2}};
   op.headDim = heads.headDim, op.heads = heads.heads, op.scale = heads.scale();
   program.ops.push_back(op);
+  if (heads.rounded) {
+    program.values[2].slot = -1;
+    program.values.push_back({.kind = ValueKind::Bf16Rows, .columns = heads.columns(), .slot = 3});
+    program.ops.push_back({.kind = OpKind::Round, .operands = {2}, .results = {3}});
+  }
   return program;
 }
 
@@ -109,7 +120,7 @@ public:
         layout_{kv_.layers, kv_.kvHeads, kv_.headDim, kv_.blockTokens} {
     fillCache();
     fillBatch();
-    result_.resize(batch_.tokens() * abi::f32RowBytes(columns()));
+    result_.resize(batch_.tokens() * heads.resultRowBytes());
     scratch_.resize(Kernels::all().shape(heads).scratchBytes);
   }
 
@@ -140,17 +151,14 @@ public:
   int64_t countWrong(const matrix::MatrixUnit &unit) {
     MxcsrGuard mode;
     const reference::KvGeometry kv{0, 0, heads_.kvHeads, heads_.headDim, heads_.headDim};
-    const auto want = reference::evalPagedAttention(rows_, state_, kv, batch_, heads_.heads,
-                                                    heads_.scale(), &unit);
+    const auto want = reference::evalPagedAttention(
+        rows_, state_, kv, batch_,
+        {.heads = heads_.heads, .scale = heads_.scale(), .sinks = {}, .unit = &unit});
     REQUIRE(want.isOk());
     int64_t wrong = 0;
-    const int64_t stride = abi::f32RowBytes(columns()) / 4;
-    const auto *got = reinterpret_cast<const float *>(result_.data());
     for (int64_t t = 0; t < batch_.tokens(); ++t)
-      for (int64_t c = 0; c < stride; ++c) {
-        const float expected = c < columns() ? want->row(t)[c] : 0.0f;
-        wrong += numerics::bitsOf(got[t * stride + c]) != numerics::bitsOf(expected);
-      }
+      for (int64_t c = 0; c < int64_t(abi::paddedColumns(columns())); ++c)
+        wrong += differs(t, c, c < columns() ? want->row(t)[c] : 0.0f);
     return wrong;
   }
 
@@ -164,6 +172,12 @@ public:
   }
 
 private:
+  bool differs(int64_t token, int64_t column, float expected) const {
+    const uint8_t *row = result_.data() + token * heads_.resultRowBytes();
+    uint32_t got = 0;
+    std::memcpy(&got, row + column * (heads_.rounded ? 2 : 4), heads_.rounded ? 2 : 4);
+    return got != (heads_.rounded ? numerics::toBf16(expected) : numerics::bitsOf(expected));
+  }
   static uint64_t slot(const void *p) { return reinterpret_cast<uint64_t>(p); }
   int64_t columns() const { return heads_.columns(); }
   uint16_t randomBf16(float spread) {
@@ -286,6 +300,9 @@ TEST_CASE("items beyond one window of the list") {
   std::vector<uint32_t> lengths(140, 3), tokens(140, 1);
   lengths[3] = 300, lengths[137] = 270, lengths[139] = 60, tokens[139] = 50;
   check(kMany, {lengths, tokens}, false);
+}
+TEST_CASE("results leave as bf16 rows where the region rounds them") {
+  check(kRounded, {{1, 70, 300, 600}, {1, 1, 2, 25}});
 }
 TEST_CASE("rows that scratch does not hold are taken whole") {
   check(kNoScratch, {{20, 600, 257}, {1, 3, 8}});

@@ -183,7 +183,8 @@ TEST_CASE("attention is near softmax in double precision, whatever the visible r
                                                   {250, 600}, {512, 700}, {699, 700}};
   for (const auto &[begin, end] : ranges)
     for (const Rows &q : {query, evalRound(query)}) {
-      const auto result = evalPagedAttention(q, state, kv, oneToken(begin, end), 4, 0.5f);
+      const auto result =
+          evalPagedAttention(q, state, kv, oneToken(begin, end), {.heads = 4, .scale = 0.5f});
       REQUIRE(result);
       for (int64_t h = 0; h < 4; ++h) {
         const std::vector<double> expected =
@@ -204,8 +205,8 @@ TEST_CASE("what lies outside the visible range is never used") {
       for (int64_t d = 0; d < 4; ++d)
         run.keys[j * 4 + d] = run.values[j * 4 + d] = 0x7fc0; // NaN
   const Rows query = evalRound(randomRows(1, 4, 14));
-  const auto expected = evalPagedAttention(query, clean, kv, oneToken(70, 290), 1, 1.0f);
-  const auto result = evalPagedAttention(query, stale, kv, oneToken(70, 290), 1, 1.0f);
+  const auto expected = evalPagedAttention(query, clean, kv, oneToken(70, 290), {});
+  const auto result = evalPagedAttention(query, stale, kv, oneToken(70, 290), {});
   REQUIRE(expected);
   REQUIRE(result);
   CHECK(result->floats == expected->floats);
@@ -215,10 +216,8 @@ TEST_CASE("attention refuses ranges that the cache does not have") {
   const KvGeometry kv{0, 0, 1, 4, 4};
   KvState state = randomCache(kv, 5);
   const Rows query = randomRows(1, 4, 15);
-  CHECK(evalPagedAttention(query, state, kv, oneToken(0, 6), 1, 1.0f).status().id() ==
-        "visible-range");
-  CHECK(evalPagedAttention(query, state, kv, oneToken(3, 3), 1, 1.0f).status().id() ==
-        "visible-range");
+  CHECK(evalPagedAttention(query, state, kv, oneToken(0, 6), {}).status().id() == "visible-range");
+  CHECK(evalPagedAttention(query, state, kv, oneToken(3, 3), {}).status().id() == "visible-range");
 }
 
 TEST_CASE("argmax in one step and in two agree") {
