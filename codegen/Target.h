@@ -44,6 +44,8 @@ struct CompiledKernels {
   /// Per request: cpu, per worker, the most any level needs; cuda, of the launch.
   std::vector<uint64_t> scratchBytes;
   std::vector<cuda::LaunchShape> shapes; ///< cuda: per request
+  /// cuda: per request, the variants of the architectures compiled for; their texts are gone.
+  std::vector<std::vector<cuda::KernelVariant>> variants;
   /// cuda: per request, the first one that compiles to the same code; the images have only those.
   std::vector<uint32_t> sharedWith;
   std::vector<KernelReport> reports; ///< cuda: images outside, kernels inside

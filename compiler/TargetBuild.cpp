@@ -135,19 +135,22 @@ static artifact::GridShape gridShape(const cuda::LaunchShape &shape) {
 }
 
 void TargetBuild::setKernels(const CompiledKernels &compiled) {
+  uint64_t counters = 0, rest = 0; // bytes of scratch
   for (size_t i = 0; i < program_.kernels.size(); ++i) {
     artifact::Kernel &kernel = program_.kernels[i];
     kernel.scratchBytes = compiled.scratchBytes[i];
-    program_.memory.scratchBytesPerWorker =
-        std::max(program_.memory.scratchBytesPerWorker, kernel.scratchBytes);
+    if (!compiled.shapes.empty())
+      kernel.counterBytes = compiled.shapes[i].counterBytes;
+    counters = std::max(counters, kernel.counterBytes);
+    rest = std::max(rest, kernel.scratchBytes - kernel.counterBytes);
     if (compiled.shapes.empty())
       continue;
     static_cast<artifact::GridShape &>(kernel) = gridShape(compiled.shapes[i]);
     for (const cuda::KernelVariant &variant : compiled.variants[i])
       kernel.levels.push_back({gridShape(variant.shape), variant.architecture,
                                variant.shape.persistent, variant.shape.maps});
-    kernel.counterBytes = compiled.shapes[i].counterBytes;
   }
+  program_.memory.scratchBytesPerWorker = counters + rest;
   if (!compiled.sharedWith.empty())
     dropShared(compiled.sharedWith);
 }

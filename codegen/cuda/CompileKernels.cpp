@@ -17,7 +17,9 @@ namespace {
 constexpr std::string_view kCubinArchitectures[] = {"sm_80",  "sm_86",   "sm_89",
                                                     "sm_90a", "sm_100a", "sm_120"};
 constexpr std::string_view kPtxArchitectures[] = {"compute_80", "compute_90"};
-constexpr std::string_view kHost = "host";
+constexpr std::string_view kHostArchitectures[] = {"host", "host_90a"};
+
+bool isHost(std::string_view architecture) { return architecture.starts_with("host"); }
 
 struct Code {
   KernelResources resources;
@@ -69,11 +71,11 @@ public:
   Compilation(const CompileKernelsOptions &options, const Nvrtc *nvrtc)
       : options_(options), nvrtc_(nvrtc) {
     for (const std::string &architecture : options.architectures)
-      environments_[architecture == kHost] = environmentOf(nvrtc, architecture == kHost);
+      environments_[isHost(architecture)] = environmentOf(nvrtc, isHost(architecture));
   }
 
   void run(Task &task) const {
-    const bool host = *task.architecture == kHost;
+    const bool host = isHost(*task.architecture);
     std::vector<std::string_view> parts = {*task.architecture, environments_[host]};
     for (const KernelSource &source : task.sources)
       parts.insert(parts.end(), {source.name, source.text});
@@ -139,6 +141,14 @@ CudaImage imageOf(const std::string &architecture, std::span<Task> tasks) {
 
 } // namespace
 
+KernelSource sourceFor(const KernelSource &source, std::string_view architecture) {
+  const std::string_view name = architecture == "host_90a" ? "sm_90a" : architecture;
+  for (const KernelVariant &variant : source.variants)
+    if (variant.architecture == name)
+      return {source.name, variant.text, variant.shape, {}};
+  return {source.name, source.text, source.shape, {}};
+}
+
 std::vector<std::string> defaultArchitectures() {
   std::vector<std::string> names(std::begin(kCubinArchitectures), std::end(kCubinArchitectures));
   names.emplace_back(kPtxArchitectures[0]);
@@ -149,7 +159,7 @@ Status checkArchitecture(std::string_view architecture) {
   std::string known;
   for (const auto &list : {std::span<const std::string_view>(kCubinArchitectures),
                            std::span<const std::string_view>(kPtxArchitectures),
-                           std::span<const std::string_view>(&kHost, 1)})
+                           std::span<const std::string_view>(kHostArchitectures)})
     for (std::string_view name : list) {
       if (name == architecture)
         return Status::ok();
@@ -164,8 +174,8 @@ Status checkToolchain(std::span<const std::string> architectures) {
   bool device = false;
   for (const std::string &architecture : architectures) {
     INGOT_TRY(checkArchitecture(architecture));
-    device |= architecture != kHost;
-    if (architecture == kHost && hostCompilerIdentity().empty())
+    device |= !isHost(architecture);
+    if (isHost(architecture) && hostCompilerIdentity().empty())
       return compileForHost({}, {}).status();
   }
   return device ? Nvrtc::load().status() : Status::ok();
@@ -177,16 +187,22 @@ Result<std::vector<CudaImage>> compileKernels(std::span<const KernelSource> sour
   std::unique_ptr<Nvrtc> nvrtc;
   for (const std::string &architecture : options.architectures) {
     INGOT_TRY(checkArchitecture(architecture));
-    if (architecture != kHost && !nvrtc) {
+    if (!isHost(architecture) && !nvrtc) {
       INGOT_ASSIGN(nvrtc, Nvrtc::load());
     }
   }
-  std::vector<Task> tasks;
+  std::vector<std::vector<KernelSource>> own; // of each architecture
   for (const std::string &architecture : options.architectures) {
-    if (architecture == kHost)
-      tasks.push_back({sources, &architecture, {}, {}, {}});
-    for (size_t i = 0; architecture != kHost && i < sources.size(); ++i)
-      tasks.push_back({sources.subspan(i, 1), &architecture, {}, {}, {}});
+    std::vector<KernelSource> &list = own.emplace_back();
+    for (const KernelSource &source : sources)
+      list.push_back(sourceFor(source, architecture));
+  }
+  std::vector<Task> tasks;
+  for (size_t a = 0; a < own.size(); ++a) {
+    const std::string &architecture = options.architectures[a];
+    const size_t each = isHost(architecture) ? sources.size() : 1; // sources of a module
+    for (size_t i = 0; i < sources.size(); i += each)
+      tasks.push_back({std::span(own[a]).subspan(i, each), &architecture, {}, {}, {}});
   }
   const Compilation compilation(options, nvrtc.get());
   runTasks(tasks.size(), options.threads, [&](size_t i) { compilation.run(tasks[i]); }, progress);
@@ -196,12 +212,12 @@ Result<std::vector<CudaImage>> compileKernels(std::span<const KernelSource> sour
   std::vector<CudaImage> images;
   size_t first = 0;
   for (const std::string &architecture : options.architectures) {
-    const size_t count = architecture == kHost ? 1 : sources.size();
-    const std::span<Task> own = std::span(tasks).subspan(first, count);
+    const size_t count = isHost(architecture) ? 1 : sources.size();
+    const std::span<Task> done = std::span(tasks).subspan(first, count);
     first += count;
-    for (Task &task : own)
+    for (Task &task : done)
       INGOT_TRY(std::move(task.status));
-    images.push_back(imageOf(architecture, own));
+    images.push_back(imageOf(architecture, done));
   }
   return images;
 }

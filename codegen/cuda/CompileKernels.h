@@ -15,7 +15,8 @@ namespace ingot::cuda {
 std::vector<std::string> defaultArchitectures();
 
 /// A cubin "sm_XY[a]", PTX "compute_XY", or "host": shared objects for this machine that execute
-/// the kernels thread by thread (codegen/cuda/host). Id "cuda-architecture" lists the known ones.
+/// the kernels thread by thread (codegen/cuda/host); "host_90a": those of sm_90a. Id
+/// "cuda-architecture" lists the known ones.
 Status checkArchitecture(std::string_view architecture);
 
 /// Whether this machine can compile for the architectures: NVRTC, the C++ compiler for "host".

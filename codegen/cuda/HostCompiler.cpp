@@ -168,9 +168,9 @@ std::string kernelList(std::span<const KernelSource> sources) {
   std::string entries;
   for (const KernelSource &source : sources) {
     const std::string &name = source.name;
-    declarations +=
-        "void " + name + "(ingot::gpu::KernelArgs);\nextern const unsigned " + name + "_threads;\n";
-    entries += "    {\"" + name + "\", " + name + ", &" + name + "_threads},\n";
+    declarations += "void " + name + "(ingot::gpu::KernelArgs);\nextern const unsigned " + name +
+                    "_threads, " + name + "_maps;\n";
+    entries += "    {\"" + name + "\", " + name + ", &" + name + "_threads, &" + name + "_maps},\n";
   }
   return declarations + "}\nnamespace ingot::gpu::host {\nconst KernelEntry kKernels[] = {\n" +
          entries + "};\nconst unsigned kKernelCount = " + std::to_string(sources.size()) + ";\n}\n";

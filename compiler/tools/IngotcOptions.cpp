@@ -68,7 +68,7 @@ void addInputFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
                  "Targets, comma separated: cpu (all levels) or cpu:LEVEL (x86-64-v3, "
                  "x86-64-v4-vnni, x86-64-v4-vnni-bf16); cuda (all architectures) or cuda:ARCH,ARCH "
                  "(sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120); cuda-host (CUDA kernels that run "
-                 "on this machine's processor, for tests)")
+                 "on this machine's processor, for tests; cuda-host:sm_90a: those of sm_90a)")
       ->capture_default_str();
   raw.random = app.add_option("--random-weights", raw.seed,
                               "Random weights from this seed; the directory needs only config.json")
@@ -210,9 +210,9 @@ bool addTarget(const std::string &word, CompileOptions &options) {
   } else if (word == "cuda") {
     options.cuda = true;
     options.architectures = cuda::defaultArchitectures();
-  } else if (word == "cuda-host") {
+  } else if (word == "cuda-host" || word == "cuda-host:sm_90a") {
     options.cuda = true;
-    options.architectures.push_back("host");
+    options.architectures.push_back(word == "cuda-host" ? "host" : "host_90a");
   } else if (word.rfind("cuda:", 0) == 0) {
     options.cuda = true;
     options.architectures.push_back(word.substr(5));
@@ -247,7 +247,9 @@ std::string readTargets(const std::string &target, CompileOptions &options) {
     const std::string word = target.substr(begin, end - begin);
     begin = end + 1;
     if (!addTarget(word, options))
-      return "unknown target '" + word + "'; known: cpu, cpu:LEVEL, cuda, cuda:ARCH, cuda-host";
+      return "unknown target '" + word +
+             "'; known: cpu, cpu:LEVEL, cuda, cuda:ARCH, cuda-host, "
+             "cuda-host:sm_90a";
   }
   completeArchitectures(options.architectures);
   for (size_t i = 1; i < options.tokenBuckets.size(); ++i)

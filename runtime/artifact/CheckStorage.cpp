@@ -172,7 +172,7 @@ Status checkParams(const Manifest &m) {
 /// Most that any GPU has: threads of a block, bytes of its shared memory.
 static constexpr uint32_t kMaxThreads = 1024, kMaxSharedBytes = 227 * 1024;
 
-static Status checkGrid(const Kernel &k, const Place &place) {
+static Status checkGrid(const GridShape &k, const Place &place) {
   if (k.threads % 32 != 0 || k.threads > kMaxThreads || k.sharedBytes > kMaxSharedBytes)
     return broken("artifact-kernel", place,
                   format("blocks of %u threads with %u bytes of shared memory: a multiple of 32 up "
@@ -182,6 +182,53 @@ static Status checkGrid(const Kernel &k, const Place &place) {
     return broken("artifact-kernel", place,
                   format("%u items per block, %u blocks per item: each at least 1", k.itemsPerBlock,
                          k.blocksPerItem));
+  return Status::ok();
+}
+
+/// Limits of the driver's tensor maps.
+static Status checkTensorMap(const TensorMap &map, const Place &place) {
+  constexpr uint64_t kMost = uint64_t(1) << 32, kMostPitch = uint64_t(1) << 40;
+  constexpr uint32_t kMostSlots = 16, kMostBox = 256, kSwizzleBytes = 128;
+  const auto refuse = [&](std::string why) {
+    return broken("artifact-kernel", place, std::move(why));
+  };
+  const bool isSize = map.elementBytes == 1 || map.elementBytes == 2 || map.elementBytes == 4 ||
+                      map.elementBytes == 8;
+  if (map.slot >= kMostSlots || map.offset % 16 != 0 || map.offset > kMostPitch || !isSize)
+    return refuse(format("elements of %u bytes from byte %llu of slot %u: sizes are 1, 2, 4, 8, "
+                         "the byte is a multiple of 16, slots are below %u",
+                         map.elementBytes, ull(map.offset), map.slot, kMostSlots));
+  if (map.columns == 0 || map.columns > kMost || map.pitchBytes % 16 != 0 ||
+      map.pitchBytes >= kMostPitch || map.pitchBytes < map.columns * map.elementBytes)
+    return refuse(format("rows of %llu elements of %u bytes at a pitch of %llu bytes: at least the "
+                         "row, a multiple of 16, below 2^40",
+                         ull(map.columns), map.elementBytes, ull(map.pitchBytes)));
+  const uint32_t boxBytes = map.boxColumns * map.elementBytes;
+  if (map.boxColumns == 0 || map.boxColumns > kMostBox || map.boxRows == 0 ||
+      map.boxRows > kMostBox || boxBytes % 16 != 0 || (map.swizzle && boxBytes > kSwizzleBytes))
+    return refuse(format("a box of %u x %u elements of %u bytes: each side 1..%u, its rows "
+                         "multiples of 16 bytes, at most %u with swizzle",
+                         map.boxRows, map.boxColumns, map.elementBytes, kMostBox, kSwizzleBytes));
+  return Status::ok();
+}
+
+static Status checkLevels(const Kernel &k, const Place &parent) {
+  std::unordered_set<std::string_view> seen;
+  for (size_t i = 0; i < k.levels.size(); ++i) {
+    const LevelShape &shape = k.levels[i];
+    const Place place{"levels", static_cast<int64_t>(i), &parent};
+    if (shape.level.empty() || !seen.insert(shape.level).second)
+      return broken("artifact-kernel", place,
+                    format("level \"%s\" is empty or used twice", shape.level.c_str()));
+    if (k.threads == 0 || shape.threads == 0)
+      return broken("artifact-kernel", place, "a level's own grid where the kernel has none");
+    INGOT_TRY(checkGrid(shape, place));
+    if (shape.maps.size() > kMaxTensorMaps)
+      return broken("artifact-kernel", place,
+                    format("%zu tensor maps, at most %zu", shape.maps.size(), kMaxTensorMaps));
+    for (size_t j = 0; j < shape.maps.size(); ++j)
+      INGOT_TRY(checkTensorMap(shape.maps[j], {"maps", static_cast<int64_t>(j), &place}));
+  }
   return Status::ok();
 }
 
@@ -198,6 +245,7 @@ Status checkKernels(const Manifest &m) {
           "artifact-kernel", {"signature", -1, &place},
           format("%016llx, the hash of spec is %016llx", ull(k.signature), ull(hash64(k.spec))));
     INGOT_TRY(checkGrid(k, place));
+    INGOT_TRY(checkLevels(k, place));
   }
   return Status::ok();
 }

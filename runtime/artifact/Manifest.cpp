@@ -34,13 +34,13 @@ uint64_t Segment::chunkCount() const { return chunkBytes == 0 ? 1 : ceilDiv(byte
 
 LevelShape Kernel::shapeAt(std::string_view level) const {
   constexpr std::string_view kHostPrefix = "host_";
-  std::string name(level);
+  std::string wanted(level);
   if (level.starts_with(kHostPrefix))
-    name = "sm_" + name.substr(kHostPrefix.size());
+    wanted = "sm_" + wanted.substr(kHostPrefix.size());
   for (const LevelShape &shape : levels)
-    if (shape.level == name)
+    if (shape.level == wanted)
       return shape;
-  return {*this, name, false, {}};
+  return {*this, wanted, false, {}};
 }
 
 uint64_t SymbolValues::of(Symbol symbol) const {

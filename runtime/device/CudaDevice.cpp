@@ -92,29 +92,33 @@ Status CudaDevice::loadModule(std::span<const uint8_t> bytes, CudaLevel::Kind ki
         context_->calls().moduleFunction(&kernels_[i].function, module, kernels[i].name.c_str()),
         "looking for kernel " + kernels[i].name));
     kernels_[i].info = &kernels[i];
+    kernels_[i].shape = kernels[i].shapeAt(level_);
   }
   return Status::ok();
 }
 
-/// Shared memory beyond the plain amount is asked for; scratch is there once for all.
+/// Shared memory beyond the plain amount is asked for; scratch is there once for all. Counters come
+/// first, so that they end at one address whoever has how many: no kernel writes over another's.
 Status CudaDevice::setUpKernels(const std::vector<artifact::Kernel> &kernels) {
-  uint64_t scratchBytes = 0;
+  uint64_t bytes = 0; // behind the counters
   for (size_t i = 0; i < kernels.size(); ++i) {
     const artifact::Kernel &kernel = kernels[i];
-    if (!kernels_[i].function || kernel.threads == 0)
+    const artifact::LevelShape &shape = kernels_[i].shape;
+    if (!kernels_[i].function || shape.threads == 0)
       return {ErrorClass::Data, "cuda-image",
               format("kernel %s %s; compile the artifact again", kernel.name.c_str(),
-                     kernel.threads ? "is in no module" : "has no launch shape")};
-    scratchBytes = std::max(scratchBytes, kernel.scratchBytes);
-    if (kernel.sharedBytes > kPlainShared)
+                     kernels_[i].function ? "has no launch shape" : "is in no module")};
+    counterBytes_ = std::max(counterBytes_, kernel.counterBytes);
+    bytes = std::max(bytes, kernel.scratchBytes - kernel.counterBytes);
+    if (shape.sharedBytes > kPlainShared)
       INGOT_TRY(context_->check(
           context_->calls().functionSetAttribute(kernels_[i].function, kFunctionDynamicShared,
-                                                 static_cast<int>(kernel.sharedBytes)),
+                                                 static_cast<int>(shape.sharedBytes)),
           format("kernel %s: %u bytes of shared memory per block", kernel.name.c_str(),
-                 kernel.sharedBytes)));
+                 shape.sharedBytes)));
   }
-  if (scratchBytes > 0) {
-    INGOT_ASSIGN(scratch_, allocate(scratchBytes, "the scratch memory of kernels"));
+  if (counterBytes_ + bytes > 0) {
+    INGOT_ASSIGN(scratch_, allocate(counterBytes_ + bytes, "the scratch memory of kernels"));
   }
   return Status::ok();
 }
@@ -198,7 +202,8 @@ Status CudaDevice::read(Memory &from, uint64_t offset, std::span<uint8_t> to) {
 
 Status CudaDevice::prepare(Program &program) {
   INGOT_ASSIGN(program.prepared,
-               GraphProgram::create(context_, program, kernels_, scratch_ ? scratch_->address() : 0,
+               GraphProgram::create(context_, program, kernels_,
+                                    scratch_ ? scratch_->address() + counterBytes_ : 0,
                                     stream_.get()));
   return Status::ok();
 }

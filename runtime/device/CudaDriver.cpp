@@ -9,7 +9,8 @@
 namespace ingot::cuda {
 
 static_assert(sizeof(void *) == 8 && sizeof(KernelNodeParams) == 72 && sizeof(CopyParams) == 200 &&
-              sizeof(EdgeData) == 8 && sizeof(InstantiateParams) == 32);
+              sizeof(EdgeData) == 8 && sizeof(InstantiateParams) == 32 &&
+              sizeof(TensorMapBytes) == 128);
 
 std::string versionText(int driverVersion) {
   return format("%d.%d", driverVersion / 1000, driverVersion % 1000 / 10);
@@ -215,6 +216,8 @@ Result<Gpu> Driver::gpu(int index) const {
   gpu.name = name;
   INGOT_TRY(check(calls_.deviceAttribute(&gpu.major, kAttributeMajor, gpu.ordinal), what));
   INGOT_TRY(check(calls_.deviceAttribute(&gpu.minor, kAttributeMinor, gpu.ordinal), what));
+  INGOT_TRY(check(
+      calls_.deviceAttribute(&gpu.multiprocessors, kAttributeMultiprocessors, gpu.ordinal), what));
   size_t bytes = 0;
   INGOT_TRY(check(calls_.deviceTotalMem(&bytes, gpu.ordinal), what));
   gpu.totalBytes = bytes;

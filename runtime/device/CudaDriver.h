@@ -63,7 +63,7 @@ enum ErrorCode : Code {
 
 // Values of the driver's enumerations and flags that are used.
 inline constexpr int kAttributeMajor = 75, kAttributeMinor = 76; ///< CU_DEVICE_ATTRIBUTE_...
-inline constexpr int kAttributeSharedOptin = 97;
+inline constexpr int kAttributeSharedOptin = 97, kAttributeMultiprocessors = 16;
 inline constexpr int kFunctionDynamicShared = 8;         ///< CU_FUNC_ATTRIBUTE_...
 inline constexpr unsigned kHostPortable = 1;             ///< CU_MEMHOSTALLOC_PORTABLE
 inline constexpr unsigned kStreamNonBlocking = 1;        ///< CU_STREAM_NON_BLOCKING
@@ -115,6 +115,15 @@ struct InstantiateParams {
   Node errorNode = nullptr;
   int result = 0;
 };
+
+/// CUtensorMap: opaque.
+struct alignas(64) TensorMapBytes {
+  uint64_t words[16] = {};
+};
+/// CU_TENSOR_MAP_DATA_TYPE_UINT8, 16, 32, 64; ..._SWIZZLE_128B; ..._L2_PROMOTION_L2_256B. Zero is
+/// none of the others, and what lies outside reads as zero.
+inline constexpr int kTensorUint8 = 0, kTensorUint16 = 1, kTensorUint32 = 2, kTensorUint64 = 4;
+inline constexpr int kTensorSwizzle128 = 3, kTensorPromote256 = 3;
 
 // X(member, name, version, parameters)
 #define INGOT_CUDA_CALLS(X)                                                                        \
@@ -170,10 +179,15 @@ struct InstantiateParams {
   X(graphExecSetCopy, "cuGraphExecMemcpyNodeSetParams", 10020,                                     \
     (GraphExec exec, Node node, const CopyParams *params, Context context))                        \
   X(graphLaunch, "cuGraphLaunch", 10000, (GraphExec exec, Stream stream))
-// Absent from drivers before CUDA 12.3.
+// What a driver may lack: typed edges are of CUDA 12.3, tensor maps are asked for when a kernel
+// takes some.
 #define INGOT_CUDA_OPTIONAL_CALLS(X)                                                               \
   X(graphAddTypedEdges, "cuGraphAddDependencies", 12030,                                           \
-    (Graph graph, const Node *from, const Node *to, const EdgeData *edges, size_t count))
+    (Graph graph, const Node *from, const Node *to, const EdgeData *edges, size_t count))          \
+  X(tensorMapEncode, "cuTensorMapEncodeTiled", 12000,                                              \
+    (TensorMapBytes * map, int type, uint32_t rank, void *address, const uint64_t *sizes,          \
+     const uint64_t *strides, const uint32_t *box, const uint32_t *elementStrides, int interleave, \
+     int swizzle, int promotion, int fill))
 
 /// The oldest driver that has them: CUDA 12.0.
 inline constexpr int kMinimumDriver = 12000;
@@ -190,7 +204,9 @@ struct Gpu {
   int index = 0;
   Ordinal ordinal = 0;
   std::string name;
-  int major = 0, minor = 0; ///< compute capability; 0.0 = a driver that executes on the host
+  int major = 0, minor = 0; ///< compute capability; 0.x = a driver that executes on the host;
+                            ///< x: 90 = also what is written for 9.0 alone
+  int multiprocessors = 1;
   uint64_t totalBytes = 0;
   /// A slice of a GPU in MIG mode, of which a process sees only one.
   bool isSlice() const { return name.find(" MIG ") != std::string::npos; }

@@ -1,5 +1,7 @@
 #include "runtime/device/CudaGraph.h"
 
+#include "runtime/device/CudaTensorMap.h"
+
 #include "runtime/base/Format.h"
 
 #include <algorithm>
@@ -50,7 +52,8 @@ std::string launchName(const Program &program, const Command &command) {
 
 } // namespace
 
-std::optional<Grid> gridOf(const artifact::Kernel &kernel, uint64_t items, uint64_t tokens) {
+std::optional<Grid> gridOf(const artifact::LevelShape &kernel, uint64_t items, uint64_t tokens,
+                           uint32_t multiprocessors) {
   constexpr uint64_t kMost = uint64_t(1) << 31; // keeps the product below 2^64
   if (items > kMost || kernel.itemsPerBlock == 0)
     return std::nullopt;
@@ -61,6 +64,8 @@ std::optional<Grid> gridOf(const artifact::Kernel &kernel, uint64_t items, uint6
                          : std::max<uint64_t>(1, ceilDiv(tokens, kernel.tokensPerBlock));
   if (x > kMaxGridX || y > kMaxGridY)
     return std::nullopt;
+  if (kernel.persistent)
+    return Grid{static_cast<uint32_t>(std::min<uint64_t>(x * y, std::max(1u, multiprocessors)))};
   return Grid{static_cast<uint32_t>(x), static_cast<uint32_t>(y)};
 }
 
@@ -133,29 +138,49 @@ Status GraphProgram::addKernel(const Program &program, size_t index, const Loade
                           launchName(program, command).c_str(), taken, kMaxSlots));
   std::copy_n(program.args.begin() + command.firstArg, count, slots);
   if (kernel.info->scratchBytes)
-    slots[count] = scratch;
+    slots[count] = scratch - kernel.info->counterBytes;
 
   const std::optional<uint64_t> items = artifact::evaluate(*command.items, program.bounds);
+  const auto multiprocessors = static_cast<uint32_t>(context_->gpu().multiprocessors);
   const std::optional<Grid> grid =
-      items ? gridOf(*kernel.info, *items, program.bounds.tokens) : std::nullopt;
+      items ? gridOf(kernel.shape, *items, program.bounds.tokens, multiprocessors) : std::nullopt;
   if (!grid)
     return refused(format("%s: %llu items at %llu tokens make a grid that no GPU has",
                           launchName(program, command).c_str(),
                           static_cast<unsigned long long>(items.value_or(~uint64_t(0))),
                           static_cast<unsigned long long>(program.bounds.tokens)));
+  TensorMapBytes maps[artifact::kMaxTensorMaps];
+  INGOT_TRY(encodeMaps(program, command, kernel, {slots, count}, maps));
   KernelNodeParams params;
   params.function = kernel.function;
   params.gridX = grid->x;
   params.gridY = grid->y;
-  params.blockX = kernel.info->threads;
-  params.sharedBytes = kernel.info->sharedBytes;
-  void *arguments[] = {slots}; // copied by the driver
+  params.blockX = kernel.shape.threads;
+  params.sharedBytes = kernel.shape.sharedBytes;
+  void *arguments[] = {slots, maps}; // copied by the driver, as many as the kernel has
   params.params = arguments;
   Node node = nullptr;
   INGOT_TRY(context_->check(context_->calls().graphAddKernel(&node, graph_, nullptr, 0, &params),
                             format("adding kernel %s for %s", kernel.info->name.c_str(),
                                    launchName(program, command).c_str())));
   nodes_.push_back(node);
+  return Status::ok();
+}
+
+/// The kernel's views of its arguments' memory, rows as many as no step of the program has more.
+Status GraphProgram::encodeMaps(const Program &program, const Command &command,
+                                const LoadedKernel &kernel, std::span<const uint64_t> slots,
+                                std::span<TensorMapBytes> maps) {
+  for (size_t i = 0; i < kernel.shape.maps.size(); ++i) {
+    const artifact::TensorMap &map = kernel.shape.maps[i];
+    const std::optional<uint64_t> rows = artifact::evaluate(map.rows, program.bounds);
+    if (map.slot >= slots.size() || !rows || *rows == 0)
+      return refused(format("%s: tensor map %zu has %llu rows of argument %u of %zu",
+                            launchName(program, command).c_str(), i, ull(rows.value_or(0)),
+                            map.slot, slots.size()));
+    INGOT_ASSIGN(maps[i], encodeTensorMap(*context_, map, slots[map.slot], *rows,
+                                          launchName(program, command)));
+  }
   return Status::ok();
 }
 

@@ -7,10 +7,11 @@
 
 namespace ingot::cuda {
 
-/// A kernel of the loaded image with its launch shape.
+/// A kernel of the loaded image with the launch shape of the image's level.
 struct LoadedKernel {
   Function function = nullptr;
   const artifact::Kernel *info = nullptr; ///< owned by the manifest
+  artifact::LevelShape shape;
 };
 
 /// Blocks of one launch.
@@ -19,11 +20,12 @@ struct Grid {
 };
 
 /// The grid of `items` items at `tokens` tokens; nothing when it is beyond any GPU's limit.
-std::optional<Grid> gridOf(const artifact::Kernel &kernel, uint64_t items, uint64_t tokens);
+std::optional<Grid> gridOf(const artifact::LevelShape &shape, uint64_t items, uint64_t tokens,
+                           uint32_t multiprocessors);
 
 class GraphProgram final : public PreparedProgram {
 public:
-  /// `scratch`: device memory for kernels that ask for some.
+  /// `scratch`: device memory for kernels that ask for some, from the end of their counters on.
   /// Ids: "cuda-program" for what no GPU could launch, and the driver's.
   static Result<std::shared_ptr<GraphProgram>> create(const SharedContext &context,
                                                       const Program &program,
@@ -48,6 +50,8 @@ private:
                     uint64_t scratch);
   Status addKernel(const Program &program, size_t index, const LoadedKernel &kernel,
                    uint64_t scratch);
+  Status encodeMaps(const Program &program, const Command &command, const LoadedKernel &kernel,
+                    std::span<const uint64_t> slots, std::span<TensorMapBytes> maps);
   Status addResults(const Program &program);
   Status addCopy(CopyNode &copy, const CopyParams &params, std::string_view what);
   Status connect();

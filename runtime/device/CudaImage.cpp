@@ -8,9 +8,9 @@
 namespace ingot::cuda {
 
 bool CudaLevel::runs(int gpuMajor, int gpuMinor) const {
-  const bool isHost = gpuMajor == 0 && gpuMinor == 0;
+  const bool isHost = gpuMajor == 0;
   if (kind == Kind::Host || isHost)
-    return kind == Kind::Host && isHost;
+    return kind == Kind::Host && isHost && (major == 0 || major * 10 + minor == gpuMinor);
   if (suffix == 'a')
     return major == gpuMajor && minor == gpuMinor;
   if (kind == Kind::Ptx && suffix == 0)
@@ -26,7 +26,8 @@ std::optional<CudaLevel> parseCudaLevel(std::string_view name) {
   }
   for (const auto &[prefix, kind] :
        {std::pair<std::string_view, CudaLevel::Kind>("sm_", CudaLevel::Kind::Cubin),
-        {"compute_", CudaLevel::Kind::Ptx}}) {
+        {"compute_", CudaLevel::Kind::Ptx},
+        {"host_", CudaLevel::Kind::Host}}) {
     if (name.substr(0, prefix.size()) != prefix)
       continue;
     std::string_view digits = name.substr(prefix.size());

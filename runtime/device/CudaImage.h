@@ -11,14 +11,16 @@ struct CudaLevel {
   enum class Kind : uint8_t {
     Cubin, ///< "sm_86", "sm_90a", "sm_100f": code of one GPU family
     Ptx,   ///< "compute_80": text that the driver compiles
-    Host,  ///< "host": code of the machine's own processor, for a driver that executes there
+    Host,  ///< "host", "host_90a": code of the machine's own processor, for a driver that executes
+           ///< there; by the kernels of all GPUs, or those of the one named
   };
   Kind kind = Kind::Cubin;
   int major = 0, minor = 0;
   char suffix = 0; ///< 'a': exactly this capability; 'f': the same major; 0: see runs()
 
   /// Cubins run on their own major capability from their minor one on; "a" on exactly their own;
-  /// PTX on theirs and everything newer ("a" again exactly); "host" on capability 0.0.
+  /// PTX on theirs and everything newer ("a" again exactly); "host" on capability 0.x,
+  /// "host_90a" on 0.90.
   bool runs(int gpuMajor, int gpuMinor) const;
 };
 

@@ -94,6 +94,8 @@ static void writeTensors(const Manifest &m, std::ostream &out) {
 static std::string describeImage(const Image &image) {
   if (image.target == "cuda" && image.level == "host")
     return "CUDA kernels for this machine's processor, thread by thread";
+  if (image.target == "cuda" && image.level == "host_90a")
+    return "kernels of sm_90a for this machine's processor, thread by thread";
   if (image.target == "cuda" && image.level.starts_with("compute_"))
     return "PTX: compiled by the driver of a newer GPU, with --allow-jit";
   if (image.target == "cuda")
@@ -117,6 +119,11 @@ static void writeCode(const Manifest &m, std::ostream &out) {
       out << format(", blocks of %u threads, shared %s", kernel.threads,
                     formatBytes(kernel.sharedBytes).c_str());
     out << "\n";
+    for (const LevelShape &shape : kernel.levels)
+      out << format("    on %s: blocks of %u threads%s, shared %s, %zu tensor maps\n",
+                    shape.level.c_str(), shape.threads,
+                    shape.persistent ? ", one per multiprocessor" : "",
+                    formatBytes(shape.sharedBytes).c_str(), shape.maps.size());
   }
 }
 

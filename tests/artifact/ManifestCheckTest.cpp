@@ -132,6 +132,52 @@ TEST_CASE("parameters that disagree with their layout or place are refused") {
       });
 }
 
+TEST_CASE("ways to launch a level that no GPU has are refused") {
+  const auto with = [](auto change) {
+    return [change](Manifest &m) {
+      TensorMap map;
+      map.slot = 1, map.columns = 64, map.rows.base = 4, map.pitchBytes = 192;
+      map.boxColumns = 64, map.boxRows = 8, map.swizzle = true;
+      m.kernels[0].threads = 128;
+      m.kernels[0].levels = {{{384, 1024, 1, 1, 0}, "sm_90a", true, {map}}};
+      change(m.kernels[0].levels[0]);
+    };
+  };
+  const char *id = "artifact-kernel", *level = "kernels[0].levels[0]",
+             *map = "kernels[0].levels[0].maps[0]";
+  expectRefused(false,
+                {
+                    {id, level, with([](LevelShape &s) { s.level.clear(); })},
+                    {id, level, with([](LevelShape &s) { s.threads = 0; })},
+                    {id, level, with([](LevelShape &s) { s.threads = 1056; })},
+                    {id, level, with([](LevelShape &s) { s.sharedBytes = 1 << 20; })},
+                    {id, level, with([](LevelShape &s) { s.itemsPerBlock = 0; })},
+                    {id, level, with([](LevelShape &s) { s.maps.resize(5); })},
+                    {id, "kernels[0].levels[1]",
+                     [&](Manifest &m) {
+                       with([](LevelShape &) {})(m);
+                       m.kernels[0].levels.push_back(m.kernels[0].levels[0]);
+                     }},
+                    {id, level,
+                     [&](Manifest &m) {
+                       with([](LevelShape &) {})(m);
+                       m.kernels[0].threads = 0;
+                     }},
+                    {id, map, with([](LevelShape &s) { s.maps[0].slot = 16; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].offset = 8; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].elementBytes = 3; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].columns = 0; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].columns = ~0ull; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].pitchBytes = 120; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].pitchBytes = 112; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].pitchBytes = 1ull << 40; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].boxColumns = 128; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].boxColumns = 4; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].boxRows = 0; })},
+                    {id, map, with([](LevelShape &s) { s.maps[0].boxRows = 257; })},
+                });
+}
+
 TEST_CASE("kernels and images that do not fit together are refused") {
   expectRefused(
       false,

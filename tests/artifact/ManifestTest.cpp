@@ -65,6 +65,33 @@ TEST_CASE("every field of a manifest matters to its bytes") {
   CHECK(differs([](Manifest &m) { m.kernels[0].itemsPerBlock = 9; }));
   CHECK(differs([](Manifest &m) { m.kernels[0].blocksPerItem = 9; }));
   CHECK(differs([](Manifest &m) { m.kernels[0].tokensPerBlock = 9; }));
+  CHECK(differs([](Manifest &m) { m.kernels[0].levels = {LevelShape()}; }));
+  const auto level = [&](auto change) {
+    return differs([&](Manifest &m) {
+      LevelShape shape;
+      shape.maps.resize(2);
+      m.kernels[0].levels = {shape};
+      const std::vector<uint8_t> before = *encodeManifest(m);
+      change(m.kernels[0].levels[0]);
+      CHECK(*encodeManifest(m) != before);
+    });
+  };
+  CHECK(level([](LevelShape &s) { s.level = "x"; }));
+  CHECK(level([](LevelShape &s) { s.threads = 9; }));
+  CHECK(level([](LevelShape &s) { s.sharedBytes = 9; }));
+  CHECK(level([](LevelShape &s) { s.itemsPerBlock = 9; }));
+  CHECK(level([](LevelShape &s) { s.blocksPerItem = 9; }));
+  CHECK(level([](LevelShape &s) { s.tokensPerBlock = 9; }));
+  CHECK(level([](LevelShape &s) { s.persistent = true; }));
+  CHECK(level([](LevelShape &s) { s.maps[1].slot = 9; }));
+  CHECK(level([](LevelShape &s) { s.maps[1].offset = 9; }));
+  CHECK(level([](LevelShape &s) { s.maps[1].elementBytes = 9; }));
+  CHECK(level([](LevelShape &s) { s.maps[1].columns = 9; }));
+  CHECK(level([](LevelShape &s) { s.maps[1].rows.base = 9; }));
+  CHECK(level([](LevelShape &s) { s.maps[1].pitchBytes = 9; }));
+  CHECK(level([](LevelShape &s) { s.maps[1].boxColumns = 9; }));
+  CHECK(level([](LevelShape &s) { s.maps[1].boxRows = 9; }));
+  CHECK(level([](LevelShape &s) { s.maps[1].swizzle = true; }));
   CHECK(differs([](Manifest &m) { m.images[0].target = "x"; }));
   CHECK(differs([](Manifest &m) { m.plan.buffers[0].device = 9; }));
   CHECK(differs([](Manifest &m) { m.plan.buffers[0].align = 128; }));

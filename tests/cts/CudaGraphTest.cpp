@@ -13,13 +13,14 @@ using mock::MockPanel;
 
 namespace {
 
-artifact::Kernel kernelOf(uint32_t itemsPerBlock, uint32_t blocksPerItem, uint32_t tokensPerBlock) {
-  artifact::Kernel kernel;
-  kernel.threads = 128;
-  kernel.itemsPerBlock = itemsPerBlock;
-  kernel.blocksPerItem = blocksPerItem;
-  kernel.tokensPerBlock = tokensPerBlock;
-  return kernel;
+std::optional<Grid> gridOf(const artifact::GridShape &shape, uint64_t items, uint64_t tokens,
+                           bool persistent = false) {
+  constexpr uint32_t kMultiprocessors = 5;
+  return cuda::gridOf({shape, "sm_90a", persistent, {}}, items, tokens, kMultiprocessors);
+}
+artifact::GridShape kernelOf(uint32_t itemsPerBlock, uint32_t blocksPerItem,
+                             uint32_t tokensPerBlock) {
+  return {128, 0, itemsPerBlock, blocksPerItem, tokensPerBlock};
 }
 
 bool isGrid(const std::optional<Grid> &grid, uint32_t x, uint32_t y) {
@@ -49,15 +50,18 @@ std::string graphsOn(int major, int minor, int driverVersion, const char *level)
 } // namespace
 
 TEST_CASE("a grid holds all items and tokens, and never more than a GPU takes") {
-  CHECK(isGrid(cuda::gridOf(kernelOf(1, 1, 0), 7, 100), 7, 1));
-  CHECK(isGrid(cuda::gridOf(kernelOf(4, 1, 0), 9, 100), 3, 1));
-  CHECK(isGrid(cuda::gridOf(kernelOf(1, 3, 0), 7, 100), 21, 1));
-  CHECK(isGrid(cuda::gridOf(kernelOf(2, 3, 0), 7, 100), 11, 1));
-  CHECK(isGrid(cuda::gridOf(kernelOf(1, 1, 64), 7, 100), 7, 2));
-  CHECK(isGrid(cuda::gridOf(kernelOf(1, 1, 64), 0, 0), 1, 1));
-  CHECK_FALSE(cuda::gridOf(kernelOf(1, 1, 0), uint64_t(1) << 40, 1));
-  CHECK_FALSE(cuda::gridOf(kernelOf(1, ~0u, 0), uint64_t(1) << 31, 1));
-  CHECK_FALSE(cuda::gridOf(kernelOf(1, 1, 1), 1, 65536));
+  CHECK(isGrid(gridOf(kernelOf(1, 1, 0), 7, 100), 7, 1));
+  CHECK(isGrid(gridOf(kernelOf(4, 1, 0), 9, 100), 3, 1));
+  CHECK(isGrid(gridOf(kernelOf(1, 3, 0), 7, 100), 21, 1));
+  CHECK(isGrid(gridOf(kernelOf(2, 3, 0), 7, 100), 11, 1));
+  CHECK(isGrid(gridOf(kernelOf(1, 1, 64), 7, 100), 7, 2));
+  CHECK(isGrid(gridOf(kernelOf(1, 1, 64), 0, 0), 1, 1));
+  CHECK(isGrid(gridOf(kernelOf(2, 1, 64), 7, 100, true), 5, 1));
+  CHECK(isGrid(gridOf(kernelOf(4, 1, 64), 7, 100, true), 4, 1));
+  CHECK(isGrid(gridOf(kernelOf(4, 1, 64), 0, 0, true), 1, 1));
+  CHECK_FALSE(gridOf(kernelOf(1, 1, 0), uint64_t(1) << 40, 1));
+  CHECK_FALSE(gridOf(kernelOf(1, ~0u, 0), uint64_t(1) << 31, 1));
+  CHECK_FALSE(gridOf(kernelOf(1, 1, 1), 1, 65536));
 }
 
 TEST_CASE("a schedule is one chain: tables, kernels, results") {

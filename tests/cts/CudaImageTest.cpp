@@ -73,7 +73,12 @@ TEST_CASE("PTX needs permission, and a cubin that fits comes before it") {
 
 TEST_CASE("host code is for a driver that executes on the host, and only for it") {
   CHECK(choice({"sm_80", "host"}, 0, 0) == "host");
+  CHECK(choice({"host", "host_90a"}, 0, 0) == "host");
+  CHECK(choice({"host", "host_90a"}, 0, 90) == "host_90a");
+  CHECK(choice({"host"}, 0, 90) == "host");
+  CHECK(choice({"host_90a"}, 0, 0) == "cuda-unsupported");
   CHECK(choice({"host"}, 9, 0) == "cuda-unsupported");
+  CHECK(choice({"host_90a"}, 9, 0) == "cuda-unsupported");
   CHECK(choice(kAll, 0, 0, true) == "cuda-unsupported");
 }
 

@@ -50,10 +50,12 @@ Manifest makeManifest() {
   gain.layout = "row";
   gain.sources = {{"gain", 0, 1}};
   m.params = {gain};
-  m.kernels = {
-      {"fake_append", "rowwise", "append", 0, 64}, {"fake_logits", "matmul", "logits", 0, 0},
-      {"fake_argmax", "matmul", "argmax", 0, 0},   {"cts_mix", "rowwise", "mix", 0, 0},
-      {"cts_copy", "rowwise", "copy", 0, 0},       {"cts_fail", "rowwise", "fail", 0, 0}};
+  m.kernels = {{{}, "fake_append", "rowwise", "append", 0, 64},
+               {{}, "fake_logits", "matmul", "logits", 0, 0},
+               {{}, "fake_argmax", "matmul", "argmax", 0, 0},
+               {{}, "cts_mix", "rowwise", "mix", 0, 0},
+               {{}, "cts_copy", "rowwise", "copy", 0, 0},
+               {{}, "cts_fail", "rowwise", "fail", 0, 0}};
   const uint64_t rowBytes = abi::f32RowBytes(kFakeVocab);
   m.plan.buffers = {{"logits", BufferKind::Io, Symbol::ReturnedRows, rowBytes, 64, 0},
                     {"argmax", BufferKind::Io, Symbol::ReturnedRows, 4, 64, 0}};
@@ -95,11 +97,42 @@ Manifest makeManifest() {
   return m;
 }
 
+/// Sampling on the device: buffer 2, and a kernel that follows the head.
+void addSampling(TargetProgram &program) {
+  const uint32_t kernel = static_cast<uint32_t>(program.kernels.size());
+  program.kernels.push_back({{}, "fake_sample", "rowwise", "sample", 0, 0});
+  Plan &plan = program.plan;
+  plan.sampledBuffer = static_cast<uint32_t>(plan.buffers.size());
+  plan.buffers.push_back({"sampled", BufferKind::Io, Symbol::ReturnedRows, 4, 64, 0});
+  for (const uint32_t tokens : {4u, kStepTokens}) {
+    Schedule schedule =
+        makeSchedule(tokens == 4 ? "sampled.4" : "sampled.64", StepOutput::Logits, tokens);
+    schedule.output = StepOutput::Sampled;
+    schedule.launches.push_back({LaunchKind::Kernel,
+                                 kernel,
+                                 {0, {{Symbol::ReturnedRows, 1, 1}}},
+                                 {{ArgKind::Batch, 0, 0},
+                                  {ArgKind::Buffer, plan.logitsBuffer, 0},
+                                  {ArgKind::Buffer, plan.sampledBuffer, 0}},
+                                 {plan.logitsBuffer},
+                                 {plan.sampledBuffer, plan.logitsBuffer},
+                                 "sample",
+                                 0});
+    plan.schedules.push_back(std::move(schedule));
+  }
+  for (Schedule &schedule : plan.schedules)
+    schedule.offsets.assign(plan.buffers.size(), kUnusedBuffer);
+  for (Probe &probe : program.probes)
+    for (Schedule &schedule : probe.schedules)
+      schedule.offsets.assign(plan.buffers.size(), kUnusedBuffer);
+}
+
 /// The same model for a GPU: other launches, another layout of the cache.
 TargetProgram makeGpuProgram(const Manifest &cpu, const FakeOptions &options) {
   TargetProgram program = cpu;
   program.target = "cuda";
   program.recipe = "fake";
+  addSampling(program);
   for (Kernel &kernel : program.kernels) {
     kernel.threads = 128;
     kernel.itemsPerBlock = 4;

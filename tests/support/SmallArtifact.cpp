@@ -90,8 +90,8 @@ static Plan makePlan() {
 static Manifest makeManifest(bool generated) {
   Manifest m;
   m.params = makeParams(generated);
-  m.kernels = {{"test_fill_rows", "rowwise", "fill", 0, 64},
-               {"test_scale_rows", "rowwise", "scale", 0, 0}};
+  m.kernels = {{{}, "test_fill_rows", "rowwise", "fill", 0, 64},
+               {{}, "test_scale_rows", "rowwise", "scale", 0, 0}};
   m.plan = makePlan();
   MemoryContract &c = m.memory;
   c.arenaBytes = m.plan.schedules[1].arenaBytes;

@@ -68,6 +68,9 @@ void issueCopy(void *shared, const void *global, u32 bytes, bool valid, Where wh
 void commitCopies();
 void waitCopies(u32 youngest);
 
+/// The tensor maps of the launch; fails when it has none.
+const TensorMaps &tensorMaps();
+
 /// SM architecture of the launch (Launch::architecture).
 u32 architecture();
 

@@ -203,6 +203,14 @@ Block &block() { return *activeBlock; }
 Thread &self() { return activeBlock->threads[activeBlock->running]; }
 u32 architecture() { return activeBlock->launch.architecture; }
 
+const TensorMaps &tensorMaps() {
+  const void *maps = activeBlock->launch.maps;
+  if (!maps)
+    fail(Where::current(), "the kernel takes tensor maps, and the launch has none");
+  checkAligned(maps, alignof(TensorMaps), "tensor maps", Where::current());
+  return *static_cast<const TensorMaps *>(maps);
+}
+
 void activate(Block *next) { activeBlock = next; }
 
 std::string hexadecimal(u32 value) {

@@ -55,6 +55,7 @@ struct SharedBarrier {
 inline void fenceBarrierInit() { host::fenceBarriers(); }
 inline void fenceAsyncShared() { host::fenceAsync(); }
 inline void fenceTensorMap(const TensorMap *) {}
+inline void prefetchTensorMap(const TensorMap &) {}
 
 inline void copyBulk(void *shared, const void *global, u32 bytes, SharedBarrier &barrier,
                      Where where = Where::current()) {

@@ -24,12 +24,14 @@ struct Launch {
   uint32_t architecture = 90; ///< 80, 86, 89, 90, 100 or 120: which matrix unit
   uint64_t seed = 1;          ///< of Order::Random
   uint32_t workers = 1;       ///< OS threads that run blocks, each one at a time
+  const void *maps = nullptr; ///< gpu::TensorMaps, of a kernel that takes some
 };
 
 /// A kernel of a shared object.
 struct KernelInfo {
   const char *name;
   uint32_t maxThreads; ///< the launch bound of INGOT_KERNEL
+  uint32_t takesMaps;  ///< 1: made by INGOT_KERNEL_WITH_MAPS
 };
 
 /// `ingot_host_kernels`: the kernels of the object, `*count` of them.

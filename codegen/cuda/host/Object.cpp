@@ -35,7 +35,7 @@ ingot_host_kernels(size_t *count) {
   static const std::vector<KernelInfo> list = [] {
     std::vector<KernelInfo> infos;
     for (unsigned i = 0; i < kKernelCount; ++i)
-      infos.push_back({kKernels[i].name, *kKernels[i].maxThreads});
+      infos.push_back({kKernels[i].name, *kKernels[i].maxThreads, *kKernels[i].takesMaps});
     return infos;
   }();
   *count = list.size();

@@ -8,7 +8,7 @@ namespace ingot::gpu::host {
 struct KernelEntry {
   const char *name;
   KernelFn entry;
-  const unsigned *maxThreads;
+  const unsigned *maxThreads, *takesMaps;
 };
 
 extern const KernelEntry kKernels[];

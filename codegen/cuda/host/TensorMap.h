@@ -6,10 +6,6 @@
 
 namespace ingot::gpu {
 
-struct alignas(64) TensorMap {
-  u64 words[16];
-};
-
 namespace host {
 
 /// A tensor of `rows` rows of `columns` elements, `pitchBytes` apart, read in boxes of boxRows rows

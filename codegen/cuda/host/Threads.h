@@ -8,13 +8,20 @@
 #define __launch_bounds__(...)
 #define __forceinline__ inline
 
-/// Beside the kernel: its launch bound, for the list of kernels.
-#define INGOT_KERNEL(name, threads)                                                                \
+/// Beside the kernel, for the list of kernels: its launch bound and whether it takes tensor maps.
+#define INGOT_KERNEL_ENTRY(name, threads, takesMaps)                                               \
   extern "C" {                                                                                     \
-  extern const unsigned name##_threads;                                                            \
-  const unsigned name##_threads = threads;                                                         \
+  extern const unsigned name##_threads, name##_maps;                                               \
+  const unsigned name##_threads = threads, name##_maps = takesMaps;                                \
   }                                                                                                \
   extern "C" void name(const ingot::gpu::KernelArgs args)
+
+#define INGOT_KERNEL(name, threads) INGOT_KERNEL_ENTRY(name, threads, 0)
+
+#define INGOT_KERNEL_WITH_MAPS(name, threads)                                                      \
+  static void name##_body(const ingot::gpu::KernelArgs &args, const ingot::gpu::TensorMaps &maps); \
+  INGOT_KERNEL_ENTRY(name, threads, 1) { name##_body(args, ingot::gpu::host::tensorMaps()); }      \
+  static void name##_body(const ingot::gpu::KernelArgs &args, const ingot::gpu::TensorMaps &maps)
 
 #define INGOT_SHARED(type, name, count)                                                            \
   static char name##Tag;                                                                           \

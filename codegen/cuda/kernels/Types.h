@@ -25,4 +25,16 @@ struct KernelArgs {
   }
 };
 
+inline constexpr int kMaxTensorMaps = 4;
+
+/// A tensor map as the driver encodes it, in global memory or a kernel parameter.
+struct alignas(64) TensorMap {
+  u64 words[16];
+};
+
+/// Second parameter of a kernel made by INGOT_KERNEL_WITH_MAPS.
+struct TensorMaps {
+  TensorMap map[kMaxTensorMaps];
+};
+
 } // namespace ingot::gpu

@@ -58,14 +58,14 @@ __forceinline__ void copyBulk(void *shared, const void *global, u32 bytes, Share
                : "memory");
 }
 
-/// A tensor map as the driver encodes it, in global memory or a kernel parameter.
-struct alignas(64) TensorMap {
-  u64 words[16];
-};
-
 /// Once per block before a tensor map in global memory is used.
 __forceinline__ void fenceTensorMap(const TensorMap *map) {
   asm volatile("fence.proxy.tensormap::generic.acquire.gpu [%0], 128;" ::"l"(map) : "memory");
+}
+
+/// Brings a tensor map near; a hint.
+__forceinline__ void prefetchTensorMap(const TensorMap &map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
 }
 
 /// The box of `map` at element (x, y), x along the rows, to shared memory; zeros outside of the
@@ -124,6 +124,8 @@ __forceinline__ void claimRegisters() {
   INGOT_TEN("")                                                                                    \
   "," INGOT_TEN("1") "," INGOT_TEN("2") "," INGOT_TEN("3") "," INGOT_TEN("4") "," INGOT_TEN(       \
       "5") ",%60,%61,%62,%63"
+#define INGOT_NAMES_48                                                                             \
+  INGOT_NAMES_32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
 #define INGOT_NAMES_128                                                                                         \
   INGOT_TEN("")                                                                                                 \
   "," INGOT_TEN("1") "," INGOT_TEN("2") "," INGOT_TEN("3") "," INGOT_TEN("4") "," INGOT_TEN("5") "," INGOT_TEN( \
@@ -132,6 +134,7 @@ __forceinline__ void claimRegisters() {
 #define INGOT_INOUT_8(i) INGOT_INOUT_4(i), INGOT_INOUT_4(i + 4)
 #define INGOT_INOUT_16(i) INGOT_INOUT_8(i), INGOT_INOUT_8(i + 8)
 #define INGOT_INOUT_32(i) INGOT_INOUT_16(i), INGOT_INOUT_16(i + 16)
+#define INGOT_INOUT_48(i) INGOT_INOUT_32(i), INGOT_INOUT_16(i + 32)
 #define INGOT_INOUT_64(i) INGOT_INOUT_32(i), INGOT_INOUT_32(i + 32)
 #define INGOT_INOUT_128(i) INGOT_INOUT_64(i), INGOT_INOUT_64(i + 64)
 
@@ -163,6 +166,7 @@ INGOT_WGMMA(8, 4, "%4", "%5", "%6", "%7", "%8", "%9")
 INGOT_WGMMA(16, 8, "%8", "%9", "%10", "%11", "%12", "%13")
 INGOT_WGMMA(32, 16, "%16", "%17", "%18", "%19", "%20", "%21")
 INGOT_WGMMA(64, 32, "%32", "%33", "%34", "%35", "%36", "%37")
+INGOT_WGMMA(96, 48, "%48", "%49", "%50", "%51", "%52", "%53")
 INGOT_WGMMA(128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
 INGOT_WGMMA(256, 128, "%128", "%129", "%130", "%131", "%132", "%133")
 

@@ -7,6 +7,12 @@
   extern "C" __global__ void __launch_bounds__(threads)                                            \
       name(const __grid_constant__ ingot::gpu::KernelArgs args)
 
+/// The same with tensor maps, `maps`, behind the slots (LaunchShape::maps of CudaKernel.h).
+#define INGOT_KERNEL_WITH_MAPS(name, threads)                                                      \
+  extern "C" __global__ void __launch_bounds__(threads)                                            \
+      name(const __grid_constant__ ingot::gpu::KernelArgs args,                                    \
+           const __grid_constant__ ingot::gpu::TensorMaps maps)
+
 /// `type name[count]` in shared memory, 16-byte aligned, uninitialized.
 #define INGOT_SHARED(type, name, count) __shared__ __align__(16) type name[count]
 

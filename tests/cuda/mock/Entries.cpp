@@ -43,6 +43,8 @@ void applySetting(State &s, const std::string &key, const std::string &value) {
     s.machine.driverVersion = std::atoi(value.c_str());
   else if (key == "gpus")
     s.machine.gpus = std::atoi(value.c_str());
+  else if (key == "multiprocessors")
+    s.machine.multiprocessors = std::atoi(value.c_str());
   else if (key == "memory")
     s.machine.memoryBytes = std::strtoull(value.c_str(), nullptr, 10);
   else if (key == "arch")
@@ -165,9 +167,12 @@ Code cuDeviceGetName(char *name, int bytes, Ordinal) {
 }
 Code cuDeviceGetAttribute(int *value, int attribute, Ordinal) {
   return call("cuDeviceGetAttribute", Nothing, std::to_string(attribute), [&](State &s) {
-    if (attribute != kAttributeMajor && attribute != kAttributeMinor)
+    if (attribute == kAttributeMultiprocessors)
+      *value = s.machine.multiprocessors;
+    else if (attribute == kAttributeMajor || attribute == kAttributeMinor)
+      *value = attribute == kAttributeMajor ? s.machine.capabilityMajor : s.machine.capabilityMinor;
+    else
       return kInvalidValue;
-    *value = attribute == kAttributeMajor ? s.machine.capabilityMajor : s.machine.capabilityMinor;
     return kSuccess;
   });
 }
@@ -332,6 +337,17 @@ Code cuFuncSetAttribute(Function function, int attribute, int value) {
                 return kSuccess;
               });
 }
+Code cuTensorMapEncodeTiled(TensorMapBytes *map, int type, uint32_t rank, void *address,
+                            const uint64_t *sizes, const uint64_t *strides, const uint32_t *box,
+                            const uint32_t *elementStrides, int interleave, int swizzle,
+                            int promotion, int fill) {
+  return call("cuTensorMapEncodeTiled", Nothing, std::to_string(type), [&](State &) -> Code {
+    if (interleave != 0 || fill != 0 || promotion < 0 || promotion > 3)
+      return kInvalidValue;
+    return encodeTensorMap(map, type, rank, reinterpret_cast<uint64_t>(address), sizes, strides,
+                           box, elementStrides, swizzle);
+  });
+}
 Code cuGraphCreate(Graph *graph, unsigned) {
   return call("cuGraphCreate", AContext, "", [&](State &s) {
     auto made = std::make_unique<GraphRecord>();
@@ -354,6 +370,10 @@ Code cuGraphAddKernelNode_v2(Node *node, Graph graph, const Node *, size_t count
     made->function = params->function;
     made->kernel = *params;
     std::memcpy(made->slots, params->params[0], sizeof made->slots);
+    const auto &kernels = params->function->module->kernels;
+    if (const auto own = kernels.find(params->function->name);
+        own != kernels.end() && own->second.takesMaps)
+      std::memcpy(&made->maps, params->params[1], sizeof made->maps);
     *node = made.get();
     graph->nodes.push_back(std::move(made));
     return kSuccess;
@@ -448,6 +468,7 @@ Code cuGetProcAddress_v2(const char *symbol, void **function, int version, uint6
       INGOT_MOCK_ENTRY("cuModuleUnload", cuModuleUnload),
       INGOT_MOCK_ENTRY("cuModuleGetFunction", cuModuleGetFunction),
       INGOT_MOCK_ENTRY("cuFuncSetAttribute", cuFuncSetAttribute),
+      INGOT_MOCK_ENTRY("cuTensorMapEncodeTiled", cuTensorMapEncodeTiled),
       INGOT_MOCK_ENTRY("cuGraphCreate", cuGraphCreate),
       INGOT_MOCK_ENTRY("cuGraphDestroy", cuGraphDestroy),
       INGOT_MOCK_ENTRY("cuGraphAddKernelNode", cuGraphAddKernelNode_v2),

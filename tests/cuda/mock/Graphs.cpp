@@ -83,7 +83,7 @@ Code instantiate(GraphExec *exec, GraphRecord &graph, InstantiateParams &params)
     const bool tooMuch = node->isKernel && node->kernel.sharedBytes > node->function->dynamicShared;
     const bool tooWide =
         node->isKernel && node->function->module->launch &&
-        node->kernel.blockX > node->function->module->maxThreads[node->function->name];
+        node->kernel.blockX > node->function->module->kernels[node->function->name].maxThreads;
     if (tooMuch || tooWide) {
       params.errorNode = node;
       return kInvalidValue;

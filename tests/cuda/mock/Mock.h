@@ -15,9 +15,11 @@ namespace ingot::mock {
 
 /// The machine that the driver pretends to serve.
 struct Machine {
-  int capabilityMajor = 0, capabilityMinor = 0; ///< 0.0: kernels are host code and are executed
+  int capabilityMajor = 0, capabilityMinor = 0; ///< 0.x: kernels are host code and are
+                                                ///< executed
   int driverVersion = 13000;
   int gpus = 1;
+  int multiprocessors = 4;
   uint64_t memoryBytes = uint64_t(1) << 32;
   char name[64] = "Mock GPU";
   uint32_t architecture = 90; ///< of the host-built kernels' matrix unit

@@ -65,7 +65,7 @@ static Code loadHostCode(ModuleRecord &module, const uint8_t *data, size_t bytes
   size_t count = 0;
   const KernelInfo *kernels = list(&count);
   for (size_t i = 0; i < count; ++i)
-    module.maxThreads[kernels[i].name] = kernels[i].maxThreads;
+    module.kernels[kernels[i].name] = kernels[i];
   return kSuccess;
 }
 
@@ -73,7 +73,7 @@ Code loadModule(Module *module, const void *image) {
   State &s = state();
   const auto *data = static_cast<const uint8_t *>(image);
   auto made = std::make_unique<ModuleRecord>();
-  const bool isHost = s.machine.capabilityMajor == 0 && s.machine.capabilityMinor == 0;
+  const bool isHost = s.machine.capabilityMajor == 0;
   if (std::isprint(data[0])) {
     made->text = reinterpret_cast<const char *>(data);
   } else {
@@ -95,8 +95,8 @@ Code loadModule(Module *module, const void *image) {
 }
 
 Code findFunction(Function *function, ModuleRecord &module, const char *name) {
-  const bool there = module.launch ? module.maxThreads.count(name) != 0
-                                   : module.text.find(name) != std::string::npos;
+  const bool there =
+      module.launch ? module.kernels.count(name) != 0 : module.text.find(name) != std::string::npos;
   if (!there)
     return kNotFound;
   module.functions.push_back(
@@ -118,6 +118,7 @@ Code launchKernel(const NodeRecord &node) {
   launch.order = static_cast<gpu::host::Order>(s.machine.order);
   launch.architecture = s.machine.architecture;
   launch.seed = s.machine.seed;
+  launch.maps = &node.maps;
   char error[1024] = "";
   if (module.launch(node.function->name.c_str(), node.slots, 16, &launch, error, sizeof error) == 0)
     return kSuccess;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "codegen/cuda/host/Launch.h"
+#include "codegen/cuda/host/TensorMap.h"
 #include "runtime/device/CudaDriver.h"
 #include "tests/cuda/mock/Mock.h"
 
@@ -21,7 +22,7 @@ struct ContextRecord {};
 struct ModuleRecord {
   std::string text;                     ///< of what cannot be executed: where names are looked up
   gpu::host::LaunchFn launch = nullptr; ///< of host code
-  std::map<std::string, uint32_t> maxThreads; ///< of host code, per kernel
+  std::map<std::string, gpu::host::KernelInfo> kernels; ///< of host code
   std::vector<std::unique_ptr<FunctionRecord>> functions;
 };
 
@@ -50,6 +51,7 @@ struct NodeRecord {
   FunctionRecord *function = nullptr;
   KernelNodeParams kernel;
   uint64_t slots[16] = {};
+  gpu::TensorMaps maps = {};
   CopyParams copy;
 };
 
@@ -136,6 +138,11 @@ private:
 void add(StreamRecord &stream, std::function<Code()> run);
 Code runUntil(StreamRecord &stream, uint64_t number);
 Code runAll();
+
+// TensorMaps.cpp
+Code encodeTensorMap(TensorMapBytes *map, int type, uint32_t rank, uint64_t address,
+                     const uint64_t *sizes, const uint64_t *strides, const uint32_t *box,
+                     const uint32_t *elementStrides, int swizzle);
 
 // Modules.cpp
 Code loadModule(Module *module, const void *image);
