@@ -74,7 +74,8 @@ private:
   bool compiledByDriver_ = false;
   std::vector<cuda::Module> modules_;
   std::vector<cuda::LoadedKernel> kernels_; ///< [kernels of the program]
-  std::unique_ptr<Memory> scratch_;         ///< of the kernel that asks for most
+  std::unique_ptr<Memory> scratch_;         ///< counters, then the rest, each of who asks for most
+  uint64_t counterBytes_ = 0;               ///< of scratch_, leading
   cuda::OwnStream stream_;
   std::unique_ptr<ThreadTeam> team_;
   uint64_t launched_ = 0;

@@ -81,9 +81,14 @@ TEST_CASE("a schedule is one chain: tables, kernels, results") {
   REQUIRE(wide.size() == 2);
   CHECK(wide[0] == "graph 2 node kernel fake_append grid 16x1 threads 128 shared 0");
   CHECK(wide[1] == "graph 2 node kernel fake_argmax grid 4x1 threads 128 shared 0");
-  // Four schedules of the plan, two of the probe.
-  CHECK(MockPanel::lines(graphs, "graph 6 node").size() == 4);
-  CHECK(MockPanel::lines(graphs, "graph 7").empty());
+  // Sampling behind the head.
+  const std::vector<std::string> sampled = MockPanel::lines(graphs, "graph 5 node");
+  REQUIRE(sampled.size() == 5);
+  CHECK(sampled[3] == "graph 5 node kernel fake_sample grid 1x1 threads 128 shared 0");
+  CHECK(sampled[4] == "graph 5 node copy down 64");
+  // Six schedules of the plan, two of the probe.
+  CHECK(MockPanel::lines(graphs, "graph 8 node").size() == 4);
+  CHECK(MockPanel::lines(graphs, "graph 9").empty());
 }
 
 TEST_CASE("kernels wait for each other's end where nothing else is known") {

@@ -11,7 +11,8 @@
 namespace ingot::testing {
 
 inline std::vector<uint8_t> fakeCubin() {
-  const std::string names = "fake_append fake_logits fake_argmax cts_mix cts_copy cts_fail";
+  const std::string names = "fake_append fake_logits fake_argmax cts_mix cts_copy cts_fail "
+                            "fake_sample";
   Elf64_Ehdr header = {};
   std::memcpy(header.e_ident, ELFMAG, SELFMAG);
   header.e_ident[EI_CLASS] = ELFCLASS64;

@@ -16,16 +16,20 @@ struct kernel_info {
 
 typedef int32_t kernel_fn(const uint64_t *, uint32_t, uint32_t, void *);
 enum items { TOKENS, ROWS, LAST, ONE };
-enum { kItemsPerBlock = 4, kKernels = 6 };
+enum { kItemsPerBlock = 4, kKernels = 7 };
+
+int32_t fake_sample(const uint64_t *args, uint32_t begin, uint32_t end, void *scratch);
 
 static const struct {
   kernel_fn *run;
   enum items items;
 } table[kKernels] = {{fake_append, TOKENS}, {fake_logits, ROWS}, {fake_argmax, ROWS},
-                     {cts_mix, LAST},  {cts_copy, LAST}, {cts_fail, ONE}};
+                     {cts_mix, LAST},  {cts_copy, LAST}, {cts_fail, ONE},
+                     {fake_sample, ROWS}};
 static const struct kernel_info infos[kKernels] = {
     {"fake_append", 128}, {"fake_logits", 128}, {"fake_argmax", 128},
-    {"cts_mix", 128},     {"cts_copy", 128},    {"cts_fail", 128}};
+    {"cts_mix", 128},     {"cts_copy", 128},    {"cts_fail", 128},
+    {"fake_sample", 128}};
 
 const struct kernel_info *ingot_host_kernels(size_t *count) {
   *count = kKernels;

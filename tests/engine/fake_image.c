@@ -8,6 +8,8 @@ struct batch {
   uint32_t tokens, sequences, returned_rows, attention_items;
   const uint32_t *token_ids, *rope_positions, *token_sequence, *kv_positions;
   const uint32_t *visible_begin, *visible_end, *return_rows, *attention_table;
+  const void *sampling;
+  const uint32_t *previous_ids;
 };
 struct kv {
   uint8_t *pool;
@@ -41,6 +43,12 @@ static uint64_t history_key(const struct batch *batch, const struct kv *kv, uint
   return key;
 }
 
+/* From the batch, or from what the step before chose. */
+static uint32_t token_id(const struct batch *batch, uint32_t t) {
+  uint32_t id = batch->token_ids[t];
+  return id >> 31 ? batch->previous_ids[id & 0x7fffffffu] : id;
+}
+
 /* args: batch, kv. item = token. Fails when the mode is not the step's (FTZ, DAZ, nearest), and on token 256. */
 int32_t fake_append(const uint64_t *args, uint32_t begin, uint32_t end, void *scratch) {
   const struct batch *batch = (const struct batch *)args[0];
@@ -50,10 +58,10 @@ int32_t fake_append(const uint64_t *args, uint32_t begin, uint32_t end, void *sc
   if ((mode & ~0x3fu) != 0x9fc0u)
     return 9;
   for (uint32_t t = begin; t < end; ++t)
-    if (batch->token_ids[t] == 256)
+    if (token_id(batch, t) == 256)
       return 7;
   for (uint32_t t = begin; t < end; ++t)
-    *cell(kv, batch->token_sequence[t], batch->kv_positions[t]) = batch->token_ids[t];
+    *cell(kv, batch->token_sequence[t], batch->kv_positions[t]) = token_id(batch, t);
   return 0;
 }
 
