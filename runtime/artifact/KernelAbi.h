@@ -32,6 +32,8 @@ struct BatchView {
   uint32_t sequences;            ///< B
   uint32_t returnedRows;         ///< R
   uint32_t attentionItems;       ///< W
+  uint32_t attentionSegments;    ///< segments of positions that the W items see, summed over them
+  uint32_t reservedCount;        ///< 0
   const uint32_t *tokenIds;      ///< [T] row of the embedding table; kPreviousId: see there
   const uint32_t *ropePositions; ///< [3][T]; plane 0 is the only one used by text models
   const uint32_t *tokenSequence; ///< [T] index into the per-sequence tables
@@ -166,7 +168,7 @@ constexpr uint64_t operandPlace(uint64_t c) {
   return c / 16 * 16 + c % 8 / 2 * 4 + c % 16 / 8 * 2 + c % 2;
 }
 
-static_assert(offsetof(BatchView, tokenIds) == 16 && sizeof(BatchView) == 16 + 12 * 8);
+static_assert(offsetof(BatchView, tokenIds) == 24 && sizeof(BatchView) == 24 + 12 * 8);
 static_assert(sizeof(KvView) == 32 && sizeof(SampleParams) == 40);
 
 } // namespace ingot::abi

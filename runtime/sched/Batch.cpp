@@ -1,5 +1,7 @@
 #include "runtime/sched/Batch.h"
 
+#include "runtime/base/Numerics.h"
+
 #include <algorithm>
 #include <cassert>
 
@@ -23,7 +25,7 @@ void Batch::assemble(const StepPlan &plan) {
     table->clear();
   rows_.clear();
   sampling_.clear();
-  sequences_ = usedPitch_ = 0;
+  sequences_ = usedPitch_ = attentionSegments_ = 0;
   for (const ScheduledChunk &chunk : plan.chunks)
     appendChunk(chunk);
   for (int plane = 0; plane < 3; ++plane)
@@ -49,7 +51,10 @@ void Batch::appendChunk(const ScheduledChunk &chunk) {
   }
   for (uint32_t i = 0; i < chunk.tokens; i += abi::kAttentionTokens) {
     attentionTable_.push_back(firstRow + i);
-    attentionTable_.push_back(std::min(abi::kAttentionTokens, chunk.tokens - i));
+    const uint32_t count = std::min(abi::kAttentionTokens, chunk.tokens - i);
+    attentionTable_.push_back(count);
+    const uint32_t seen = visibleEnd_[firstRow + i + count - 1];
+    attentionSegments_ += (seen + numerics::kAttentionSegment - 1) / numerics::kAttentionSegment;
   }
   for (uint32_t i = chunk.tokens - chunk.returnedRows; i < chunk.tokens; ++i) {
     returnRows_.push_back(firstRow + i);
@@ -64,6 +69,8 @@ abi::BatchView Batch::view() const {
           sequences_,
           static_cast<uint32_t>(returnRows_.size()),
           static_cast<uint32_t>(attentionTable_.size() / 2),
+          attentionSegments_,
+          0,
           tokenIds_.data(),
           ropePositions_.data(),
           tokenSequence_.data(),

@@ -41,7 +41,7 @@ private:
   void appendChunk(const ScheduledChunk &chunk);
 
   uint32_t tablePitch_;
-  uint32_t sequences_ = 0, usedPitch_ = 0;
+  uint32_t sequences_ = 0, usedPitch_ = 0, attentionSegments_ = 0;
   std::vector<uint32_t> tokenIds_, tokenSequence_, kvPositions_, visibleBegin_, visibleEnd_;
   std::vector<uint32_t> ropePositions_;     ///< [3][T], planes of equal positions
   std::vector<uint32_t> returnRows_;        ///< [R]

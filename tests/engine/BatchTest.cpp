@@ -27,6 +27,7 @@ TEST_CASE("the tables of a mixed step") {
   REQUIRE(view.sequences == 2);
   REQUIRE(view.returnedRows == 3);
   REQUIRE(view.attentionItems == 3);
+  REQUIRE(view.attentionSegments == 3);
   REQUIRE(table(view.tokenIds, 11) == Table{13, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129});
   REQUIRE(table(view.tokenSequence, 11) == Table{0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1});
   REQUIRE(table(view.kvPositions, 11) == Table{3, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29});
@@ -70,4 +71,17 @@ TEST_CASE("assembling a full step moves no table") {
   batch.assemble({{{&a, 0, 64, 64}}, 64, 64, 0});
   REQUIRE(batch.view().tokenIds == before);
   REQUIRE(batch.view().attentionItems == 8);
+}
+
+TEST_CASE("an item's segments are those of 256 positions that its tokens see") {
+  BlockPool pool(64);
+  Sequence a, b;
+  a.tokens.assign(300, 1);
+  b.tokens.assign(600, 1);
+  REQUIRE(a.blocks.tryGrow(19, pool));
+  REQUIRE(b.blocks.tryGrow(38, pool));
+  Batch batch(kLimits, 1024);
+  // Tokens 250-257 and 258-261 of a, token 512 of b: 2 + 2 + 3 segments.
+  batch.assemble({{{&a, 250, 12, 0}, {&b, 512, 1, 0}}, 13, 0, 0});
+  REQUIRE(batch.view().attentionSegments == 7);
 }
