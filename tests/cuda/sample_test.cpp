@@ -1,6 +1,7 @@
-// Sampling on the host's execution of the GPU: the same logits give the token of the host's
-// sampler, whatever the filters.
+// Sampling on the host's execution of the GPU: the same logits give the token of the host's sampler
+// and of the reference, whatever the filters.
 #include "codegen/cuda/EmitSample.h"
+#include "ir/reference/Ops.h"
 #include "runtime/base/Mxcsr.h"
 #include "runtime/engine/Sampler.h"
 #include "tests/cuda/support/HostImage.h"
@@ -19,12 +20,24 @@ namespace {
 constexpr uint32_t kVocabularies[] = {5, 1000, 17000};
 constexpr uint32_t kMaxRows = 40;
 
+cuda::KernelSource sourceFor(uint32_t vocabulary) {
+  ProgramValue batch{ValueKind::Batch}, logits{ValueKind::F32Rows}, ids{ValueKind::IndexRows};
+  batch.slot = 0, logits.slot = 1, ids.slot = 2;
+  logits.columns = vocabulary, ids.columns = 1;
+  logits.returnedRows = ids.returnedRows = true;
+  KernelProgram program{{batch, logits, ids}, {{OpKind::Sample, {1}, {2}}}, true};
+  Result<cuda::KernelSource> source =
+      cuda::emitSample(program, "sample_" + std::to_string(vocabulary));
+  if (!source.isOk())
+    throw std::runtime_error(source.status().toString());
+  return *std::move(source);
+}
+
 const HostImage &image() {
   static const std::unique_ptr<HostImage> built = [] {
     std::vector<cuda::KernelSource> sources;
     for (const uint32_t vocabulary : kVocabularies)
-      sources.push_back(
-          cuda::emitSample(vocabulary, "sample_" + std::to_string(vocabulary), {kMaxRows}));
+      sources.push_back(sourceFor(vocabulary));
     auto made = HostImage::build(sources);
     if (!made.isOk())
       FAIL(made.status().message());
@@ -59,18 +72,18 @@ public:
   std::vector<uint32_t> onDevice(bool allOrders) {
     abi::BatchView batch{};
     batch.returnedRows = uint32_t(params_.size());
+    std::vector<float> work; // the kernel's own copy of the logits, which it overwrites
     std::vector<abi::SampleParams> given;
     for (size_t r = 0; r < params_.size(); ++r)
       given.push_back({params_[r].temperature, params_[r].minP, params_[r].topP, params_[r].topK,
                        params_[r].seed, position(r), params_[r].sampleIndex, 0});
     std::vector<uint32_t> ids(params_.size());
-    const cuda::KernelSource source =
-        cuda::emitSample(vocabulary_, "sample_" + std::to_string(vocabulary_), {kMaxRows});
-    std::vector<uint8_t> scratch(source.shape.scratchBytes);
-    const uint64_t slots[] = {
-        reinterpret_cast<uint64_t>(&batch), reinterpret_cast<uint64_t>(logits_.data()),
-        reinterpret_cast<uint64_t>(given.data()), reinterpret_cast<uint64_t>(ids.data()),
-        reinterpret_cast<uint64_t>(scratch.data())};
+    batch.sampling = given.data();
+    work = logits_;
+    const cuda::KernelSource source = sourceFor(vocabulary_);
+    const uint64_t slots[] = {reinterpret_cast<uint64_t>(&batch),
+                              reinterpret_cast<uint64_t>(work.data()),
+                              reinterpret_cast<uint64_t>(ids.data())};
     gpu::host::Launch launch;
     launch.gridX = kMaxRows, launch.threads = source.shape.threads;
     launch.sharedBytes = source.shape.dynamicSharedBytes;
@@ -78,7 +91,10 @@ public:
       const auto *first = reinterpret_cast<const uint8_t *>(ids.data());
       return std::vector<uint8_t>(first, first + ids.size() * 4);
     };
-    const auto prepare = [&] { std::fill(ids.begin(), ids.end(), 77u); };
+    const auto prepare = [&] {
+      std::fill(ids.begin(), ids.end(), 77u);
+      std::copy(logits_.begin(), logits_.end(), work.begin());
+    };
     CHECK((allOrders ? image().runAllOrders(source.name, slots, launch, prepare, bytes)
                      : image().launch(source.name, slots, launch)) == "");
     return ids;
@@ -95,6 +111,20 @@ public:
     return ids;
   }
 
+  std::vector<uint32_t> onReference() {
+    MxcsrGuard mode;
+    reference::Batch batch;
+    reference::Rows logits = reference::Rows::ofFloats(int64_t(rows()), vocabulary_);
+    for (size_t r = 0; r < rows(); ++r) {
+      const SamplingParams &p = params_[r];
+      batch.draws.push_back(
+          {p.temperature, p.minP, p.topP, p.topK, p.seed, position(r), p.sampleIndex});
+      std::copy_n(row(r), vocabulary_, logits.row(int64_t(r)));
+    }
+    const reference::Rows ids = reference::evalSample(logits, batch);
+    return {ids.ints.begin(), ids.ints.end()};
+  }
+
 private:
   static uint64_t position(size_t r) { return 1000 * r + 17; }
 
@@ -105,6 +135,13 @@ private:
 
 } // namespace
 
+TEST_CASE("sampling with something else in its region is refused") {
+  ProgramValue logits{ValueKind::F32Rows}, ids{ValueKind::IndexRows};
+  logits.slot = 1, logits.columns = 5;
+  KernelProgram program{
+      {logits, ids}, {{OpKind::Silu, {0}, {0}}, {OpKind::Sample, {0}, {1}}}, true};
+  CHECK(cuda::emitSample(program, "both").status().id() == "cuda-kernel");
+}
 TEST_CASE("a device draws the token that the host draws") {
   for (const float spread : {0.01f, 2.0f}) { // flat: more candidates than shared memory holds
     SampleCase few(5, spread, {0.0f, 5.0f}), some(1000, spread, {1.0f}),
@@ -112,6 +149,8 @@ TEST_CASE("a device draws the token that the host draws") {
     CHECK(few.onDevice(false) == few.onHost());
     CHECK(some.onDevice(true) == some.onHost());
     CHECK(many.onDevice(false) == many.onHost());
+    CHECK(few.onReference() == few.onHost());
+    CHECK(some.onReference() == some.onHost());
   }
 }
 TEST_CASE("a device refuses rows that are not finite, as the host does") {
@@ -122,5 +161,6 @@ TEST_CASE("a device refuses rows that are not finite, as the host does") {
   std::fill(test.row(8), test.row(8) + 1000, 1.5f); // all alike
   const std::vector<uint32_t> ids = test.onDevice(false);
   CHECK(ids == test.onHost());
+  CHECK(ids == test.onReference());
   CHECK(ids[2] == abi::kNotFinite);
 }

@@ -75,6 +75,31 @@ TEST_CASE("a plan has a schedule per bucket and output") {
   CHECK(result.memory.arenaBytes == result.plan.schedules[3].arenaBytes);
 }
 
+TEST_CASE("sampling follows the head, on logits that stay on the device") {
+  const PlanResult result = planOf(
+      Program(std::string(kQuantize) + kFuse +
+              "ingot-add-greedy-twin,ingot-add-sampled-twin,ingot-outline,ingot-bucket-variants"));
+  const auto sampled = std::find_if(result.plan.schedules.begin(), result.plan.schedules.end(),
+                                    [](const auto &s) { return s.name == "decode_sampled"; });
+  REQUIRE(sampled != result.plan.schedules.end());
+  CHECK(sampled->output == StepOutput::Sampled);
+  const uint32_t logits = result.plan.logitsBuffer, ids = result.plan.sampledBuffer;
+  CHECK(result.plan.buffers[ids].rowBytes == abi::kIndexRowBytes);
+  const artifact::Launch &head = sampled->launches[sampled->launches.size() - 2];
+  CHECK(head.writes == std::vector<uint32_t>{logits});
+  // The logits are what sampling works on.
+  const artifact::Launch &sample = sampled->launches.back();
+  CHECK(sample.reads == std::vector<uint32_t>{logits});
+  CHECK(sample.writes == std::vector<uint32_t>{ids, logits});
+  CHECK(evaluate(sample.items, {5, 2, 3, 4}) == 3);
+  // Everything else is the logits schedule's own.
+  const artifact::Schedule &plain = result.plan.schedules[0];
+  REQUIRE(sampled->launches.size() == plain.launches.size() + 1);
+  for (size_t i = 0; i < plain.launches.size(); ++i)
+    CHECK(sampled->launches[i].kernel == plain.launches[i].kernel);
+  CHECK(sampled->signature == plain.signature);
+}
+
 TEST_CASE("fused layers take ten launches, unfused ones twenty-four, and sign the same numbers") {
   const PlanResult few = planOf(Program(fused())), many = planOf(Program(unfused()));
   // embed, rope angles; 10 per layer; select + norm + quantize, head.

@@ -319,7 +319,14 @@ std::string RowBench::run(const HostImage &image) {
   abi::BatchView batch{};
   batch.tokens = uint32_t(batch_.tokens());
   batch.returnedRows = uint32_t(batch_.returnRows.size());
-  batch.tokenIds = batch_.tokenIds.data();
+  // Every other token is one that the step before chose.
+  std::vector<uint32_t> ids = batch_.tokenIds, previous(ids.size());
+  for (uint32_t t = 1; t < ids.size(); t += 2) {
+    const auto row = uint32_t(ids.size()) - 1 - t;
+    previous[row] = std::exchange(ids[t], abi::kPreviousId | row);
+  }
+  batch.tokenIds = ids.data();
+  batch.previousIds = previous.data();
   batch.ropePositions = batch_.ropePositions.data();
   batch.tokenSequence = batch_.tokenSequence.data();
   batch.kvPositions = batch_.kvPositions.data();
