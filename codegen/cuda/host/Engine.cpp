@@ -39,8 +39,10 @@ void startBlock(Arena &arena, u32 x, u32 y) {
   b.pieces.clear();
   b.windowUsed = kDynamicStart;
   u8 *dynamic = allocateShared(nullptr, launch.sharedBytes, "dynamic shared memory");
-  for (Barrier &barrier : b.barriers)
-    barrier = {};
+  for (Barrier &barrier : b.barriers) {
+    barrier.arrived = barrier.expected = 0;
+    barrier.waiting.clear();
+  }
   b.sharedBarriers.clear();
   b.lines.clear();
   b.copied.assign(kWindowBytes / 16, false);
@@ -52,12 +54,17 @@ void startBlock(Arena &arena, u32 x, u32 y) {
   b.live = launch.threads;
   for (u32 i = 0; i < launch.threads; ++i) {
     Thread &thread = b.threads[i];
-    thread = Thread();
+    Thread fresh;
+    fresh.copies.swap(thread.copies); // their room
+    fresh.groups.swap(thread.groups);
+    thread = std::move(fresh);
+    thread.copies.clear();
+    thread.groups.clear();
     static_cast<ThreadContext &>(thread) = {
         i, x, y, launch.gridX, launch.gridY, launch.threads, dynamic};
     thread.warp = i / kWarp;
     startThread(thread, arena);
-    b.ready.push_back(i);
+    b.ready.pushBack(i);
   }
 }
 
@@ -175,11 +182,12 @@ void namedBarrier(u32 id, u32 threads, bool wait, Where where) {
     return suspend(id == 0 ? "syncThreads" : "named barrier", id, where);
   }
   barrier.arrived = 0;
-  std::vector<u32> waiting;
-  waiting.swap(barrier.waiting);
-  std::sort(waiting.begin(), waiting.end());
-  for (const u32 thread : waiting)
+  // In ascending order, whoever came last.
+  if (b.launch.order != Order::Random)
+    std::sort(barrier.waiting.begin(), barrier.waiting.end());
+  for (const u32 thread : barrier.waiting)
     wake(thread);
+  barrier.waiting.clear();
 }
 
 void blockBarrier(Where where) { namedBarrier(0, block().launch.threads, true, where); }

@@ -131,21 +131,14 @@ std::string deadlockText() {
 Thread &pickReady() {
   Block &b = block();
   if (b.launch.order == Order::Random)
-    while (random(8) == 0 && completeOne()) {
-    }
+    while (!b.lines.empty() && random(8) == 0)
+      completeOne();
   while (b.ready.empty())
     if (!completeOne())
       abandon(deadlockText());
-  u32 next;
-  if (b.launch.order == Order::Forward) {
-    next = b.ready.front();
-    b.ready.pop_front();
-  } else {
-    if (b.launch.order == Order::Random)
-      std::swap(b.ready[random(b.ready.size())], b.ready.back());
-    next = b.ready.back();
-    b.ready.pop_back();
-  }
+  const u32 next = b.launch.order == Order::Forward   ? b.ready.takeFront()
+                   : b.launch.order == Order::Reverse ? b.ready.takeBack()
+                                                      : b.ready.take(random(b.ready.size()));
   return b.threads[next];
 }
 
@@ -219,10 +212,10 @@ std::string hexadecimal(u32 value) {
   return text;
 }
 
-u64 random(u64 below) {
+u32 random(u32 below) {
   Block &b = block();
   b.randomState = b.randomState * 6364136223846793005ull + 1442695040888963407ull;
-  return (b.randomState >> 33) % below;
+  return static_cast<u32>((b.randomState >> 32) * below >> 32);
 }
 
 void startThread(Thread &thread, const Arena &arena) {
@@ -251,7 +244,7 @@ void runThreads() {
   currentThread = nullptr;
 }
 
-void wake(u32 thread) { block().ready.push_back(thread); }
+void wake(u32 thread) { block().ready.pushBack(thread); }
 
 void suspend(const char *waitsFor, u32 detail, Where where) {
   Thread &thread = self();
@@ -288,9 +281,9 @@ void lookAgain(Where where) {
     completeOne();
   // Behind all others, also where the last one in is the first to run.
   if (b.launch.order == Order::Reverse)
-    b.ready.push_front(thread.threadIndex);
+    b.ready.pushFront(thread.threadIndex);
   else
-    b.ready.push_back(thread.threadIndex);
+    b.ready.pushBack(thread.threadIndex);
   suspend("a look at memory", 0, where);
 }
 

@@ -4,7 +4,6 @@
 
 #include "codegen/cuda/host/Run.h"
 
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -106,6 +105,40 @@ struct SharedPiece {
   const char *name;
 };
 
+/// The threads that may run, in an order; each at most once.
+class ReadyThreads {
+public:
+  void clear() { first_ = count_ = 0; }
+  bool empty() const { return count_ == 0; }
+  u32 size() const { return count_; }
+  u32 &operator[](u32 i) { return slots_[(first_ + i) % kMaxThreads]; }
+  void pushBack(u32 thread) { (*this)[count_++] = thread; }
+  void pushFront(u32 thread) {
+    first_ = (first_ + kMaxThreads - 1) % kMaxThreads;
+    ++count_;
+    (*this)[0] = thread;
+  }
+  u32 takeFront() {
+    const u32 thread = (*this)[0];
+    first_ = (first_ + 1) % kMaxThreads;
+    --count_;
+    return thread;
+  }
+  u32 takeBack() { return (*this)[--count_]; }
+  /// Any one; the last takes its place.
+  u32 take(u32 index) {
+    const u32 thread = (*this)[index];
+    const u32 last = takeBack();
+    if (index < count_)
+      (*this)[index] = last;
+    return thread;
+  }
+
+private:
+  u32 first_ = 0, count_ = 0;
+  u32 slots_[kMaxThreads];
+};
+
 struct Block {
   Launch launch;
   KernelFn kernel = nullptr;
@@ -125,7 +158,7 @@ struct Block {
   u8 *window = nullptr;
   u32 windowUsed = 0;
 
-  std::deque<u32> ready;
+  ReadyThreads ready;
   u32 running = 0;
   u32 live = 0;
   u64 randomState = 1;
@@ -161,7 +194,8 @@ void startThread(Thread &thread, const Arena &arena);
 void runThreads();
 u32 offsetOf(const void *object);
 
-u64 random(u64 below);
+/// A number below `below`, of the launch's seed.
+u32 random(u32 below);
 /// Puts a waiting thread among the ready ones.
 void wake(u32 thread);
 /// Runs others until this thread is woken.

@@ -155,7 +155,7 @@ bool completeOne() {
   if (b.launch.order == Order::Reverse)
     index = b.lines.size() - 1;
   else if (b.launch.order == Order::Random)
-    index = random(b.lines.size());
+    index = random(static_cast<u32>(b.lines.size()));
   const Line line = b.lines[index];
   b.lines.erase(b.lines.begin() + static_cast<std::ptrdiff_t>(index));
   for (u32 i = 0; i < line.bytes / 16; ++i) {
