@@ -20,8 +20,6 @@ using reference::Weight;
 using reference::WeightKind;
 using reference::WeightRef;
 
-/// Rows per piece: those of a panel.
-constexpr uint32_t kPieceRows = kPanelColumns;
 /// Parameters with fewer elements are not worth a second thread.
 constexpr uint64_t kSmall = 1 << 18;
 
@@ -31,7 +29,7 @@ struct Strides {
 };
 
 /// Rows [first, first + count) of a parameter, which become rows [position, ...) of the weight.
-/// They lie in one panel.
+/// They lie side by side in one panel.
 struct Piece {
   uint32_t first = 0, count = 0, position = 0;
   std::vector<float> floats;    ///< of a float parameter
@@ -44,6 +42,8 @@ struct Piece {
 class PieceSource {
 public:
   virtual ~PieceSource() = default;
+  /// Rows from a multiple of this number on that lie side by side: of a panel.
+  virtual uint32_t pieceRows() const { return kPanelColumns; }
   virtual Status read(Piece &piece) const = 0;
 };
 
@@ -75,6 +75,7 @@ public:
     piece.scales.resize(static_cast<size_t>(count * scaleGroups(*quantize_, columns)));
     quantizeRows(piece.floats.data(), count, columns, *quantize_, piece.ints.data(),
                  piece.scales.data());
+    piece.floats.clear();
     return Status::ok();
   }
 
@@ -91,16 +92,22 @@ public:
                 const artifact::Generator &generator)
       : layout_(layout), panel_(panel), generator_(generator) {}
 
+  /// Halves of rotary heads meet in a panel: half of it is of each.
+  uint32_t pieceRows() const override {
+    return layout_.interleave > kInterleave ? kInterleave : kPanelColumns;
+  }
+
   Status read(Piece &piece) const override {
     if (layout_.kind == LayoutKind::Row) {
       readVector(piece);
       return Status::ok();
     }
     std::vector<uint8_t> bytes(layout_.unitBytes);
-    fillRandomUnits(layout_, generator_, piece.first / kPieceRows, 1, bytes.data());
-    const uint32_t column = piece.first % kPieceRows; // of the panel
-    const size_t size = layout_.paddedColumns() * kPieceRows;
-    piece.values = {1, kPieceRows};
+    const uint64_t slot = slotOf(piece.first);
+    fillRandomUnits(layout_, generator_, slot / kPanelColumns, 1, bytes.data());
+    const auto column = static_cast<uint32_t>(slot % kPanelColumns);
+    const size_t size = layout_.paddedColumns() * kPanelColumns;
+    piece.values = {1, kPanelColumns};
     if (layout_.isQuantized()) {
       piece.ints.resize(size);
       unpackPanel(panel_, bytes.data(), piece.ints.data());
@@ -117,6 +124,12 @@ public:
   }
 
 private:
+  /// Rows of gate and up alternate in the program as they do in storage; those of rotary heads are
+  /// a matter of storage alone.
+  uint64_t slotOf(uint32_t row) const {
+    return layout_.interleave == kInterleave ? row : layout_.slotOfRow(row);
+  }
+
   void readVector(Piece &piece) const {
     std::vector<uint8_t> bytes(layout_.unitBytes);
     fillRandomUnits(layout_, generator_, 0, 1, bytes.data());
@@ -141,15 +154,15 @@ Result<std::unique_ptr<PieceSource>> openGenerated(const artifact::Param &param)
   return std::unique_ptr<PieceSource>(new GeneratedRows(layout, panel, *param.generator));
 }
 
-/// Pieces that cover `rows` rows, or the kept ones.
-std::vector<Piece> piecesOf(uint32_t rows, const std::vector<uint32_t> *kept) {
+/// Pieces of `step` rows that cover `rows` rows, or the kept ones.
+std::vector<Piece> piecesOf(uint32_t rows, uint32_t step, const std::vector<uint32_t> *kept) {
   std::vector<Piece> pieces;
   if (kept)
     for (const uint32_t row : *kept)
       pieces.push_back({row, 1, static_cast<uint32_t>(pieces.size()), {}, {}, {}, {}});
   else
-    for (uint32_t row = 0; row < rows; row += kPieceRows)
-      pieces.push_back({row, std::min(kPieceRows, rows - row), row, {}, {}, {}, {}});
+    for (uint32_t row = 0; row < rows; row += step)
+      pieces.push_back({row, std::min(step, rows - row), row, {}, {}, {}, {}});
   return pieces;
 }
 
@@ -160,13 +173,18 @@ Weight shapeOf(RankedTensorType type, int64_t rows, const std::optional<Quantize
   weight.columns = type.getRank() == 1 ? 1 : type.getDimSize(1);
   const auto elements = static_cast<size_t>(weight.rows * weight.columns);
   if (quantize) {
-    weight.kind = WeightKind::Int;
+    weight.kind = quantize->e4m3 ? WeightKind::E4m3 : WeightKind::Int;
     weight.group = quantize->group;
-    weight.ints.resize(elements);
+    if (quantize->e4m3)
+      weight.floats.resize(elements);
+    else
+      weight.ints.resize(elements);
     weight.scales.resize(static_cast<size_t>(scaleGroups(*quantize, weight.columns) * rows));
     return weight;
   }
-  weight.kind = type.getElementType().isBF16() ? WeightKind::Bf16 : WeightKind::F32;
+  weight.kind = type.getElementType().isBF16()  ? WeightKind::Bf16
+                : type.getElementType().isF16() ? WeightKind::F16
+                                                : WeightKind::F32;
   weight.floats.resize(elements);
   return weight;
 }
@@ -184,11 +202,15 @@ void scatter(const std::vector<T> &from, Strides strides, const Piece &piece, co
 Status readPiece(const PieceSource &source, Piece piece, Weight &weight) {
   INGOT_TRY(source.read(piece));
   const auto columns = static_cast<size_t>(weight.columns);
-  if (weight.kind != WeightKind::Int) {
+  if (weight.kind == WeightKind::E4m3)
+    for (const int8_t bits : piece.ints)
+      piece.floats.push_back(numerics::fromE4m3(static_cast<uint8_t>(bits)));
+  if (weight.kind == WeightKind::Int)
+    scatter(piece.ints, piece.values, piece, weight, columns, weight.ints);
+  else
     scatter(piece.floats, piece.values, piece, weight, columns, weight.floats);
+  if (!weight.isScaled())
     return Status::ok();
-  }
-  scatter(piece.ints, piece.values, piece, weight, columns, weight.ints);
   const size_t groups = piece.scales.size() / piece.count;
   std::vector<float> scales(piece.scales.size());
   std::transform(piece.scales.begin(), piece.scales.end(), scales.begin(), numerics::fromF16);
@@ -243,7 +265,8 @@ Result<WeightRef> ReferenceWeights::load(ParamOp param) {
   }
   const auto kept = kept_.find(name);
   const auto rows = static_cast<uint32_t>(type.getDimSize(0));
-  const std::vector<Piece> pieces = piecesOf(rows, kept == kept_.end() ? nullptr : &kept->second);
+  const std::vector<Piece> pieces =
+      piecesOf(rows, source->pieceRows(), kept == kept_.end() ? nullptr : &kept->second);
   auto weight = std::make_shared<Weight>(
       shapeOf(type, kept == kept_.end() ? rows : static_cast<int64_t>(pieces.size()), quantize));
   const uint64_t elements =

@@ -28,15 +28,16 @@ Result<WeightLayout> layoutOfPiece(const WeightLayout &layout, uint64_t rows) {
                             layout.interleave);
 }
 
-/// Reads the rows that panels [first, first + count) hold: for interleaved parameters those of the
-/// first source, then those of the second. Returns their number.
+/// Reads the rows that panels [first, first + count) hold: those of gate and up parameters from the
+/// first source, then from the second. Returns their number.
 Result<uint64_t> readPanelRows(const ParamReader &reader, const WeightLayout &layout,
                                const Piece &piece, std::vector<float> &values) {
-  const uint64_t perPanel = layout.interleave ? kInterleave : kPanelColumns;
-  const uint64_t sourceRows = layout.interleave ? layout.rows / 2 : layout.rows;
+  const bool isPair = layout.interleave == kInterleave;
+  const uint64_t perPanel = isPair ? kInterleave : kPanelColumns;
+  const uint64_t sourceRows = isPair ? layout.rows / 2 : layout.rows;
   const uint64_t begin = std::min(piece.first * perPanel, sourceRows);
   const uint64_t end = std::min((piece.first + piece.count) * perPanel, sourceRows);
-  const uint64_t rows = end - begin, sources = layout.interleave ? 2 : 1;
+  const uint64_t rows = end - begin, sources = isPair ? 2 : 1;
   values.resize(sources * rows * layout.columns);
   for (uint64_t source = 0; source < sources; ++source)
     INGOT_TRY(reader.readRows(static_cast<int64_t>(source * sourceRows + begin),
@@ -60,7 +61,8 @@ Status packPiece(const ParamReader &reader, const PackJob &job, Piece &piece) {
     return Status::ok();
   }
   std::vector<uint16_t> halves(values.size());
-  std::transform(values.begin(), values.end(), halves.begin(), numerics::toBf16);
+  std::transform(values.begin(), values.end(), halves.begin(),
+                 job.layout.format == WeightFormat::F16 ? numerics::toF16 : numerics::toBf16);
   packPanelsBf16(part, halves, 0, panels, piece.bytes.data());
   return Status::ok();
 }
@@ -86,8 +88,10 @@ Status ingot::packParam(const WeightSource &weights, const PackJob &job, unsigne
     return packRowParam(reader, job, sink);
 
   const uint64_t panelValues = kPanelColumns * std::max<uint64_t>(1, job.layout.columns) * 4;
-  // An even number of panels keeps interleaved pieces whole (two panels per 32 rows of a source).
-  const uint64_t panelsPerPiece = std::max<uint64_t>(2, kPieceBytes / panelValues / 2 * 2);
+  // What is interleaved stays together: two panels per 32 rows of a source, or those of a head.
+  const uint64_t together = std::max<uint64_t>(2, job.layout.interleave / kPanelColumns);
+  const uint64_t panelsPerPiece =
+      std::max<uint64_t>(1, kPieceBytes / panelValues / together) * together;
   for (uint64_t first = 0; first < job.layout.units;) {
     std::vector<Piece> pieces;
     for (; first < job.layout.units && pieces.size() < std::max(1u, threads);

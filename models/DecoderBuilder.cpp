@@ -172,7 +172,8 @@ Value DecoderBuilder::param(const std::string &tensor, ArrayRef<int64_t> shape) 
     break;
   }
   return ParamOp::create(builder_, at(tensor), RankedTensorType::get(shape, element),
-                         builder_.getStringAttr(tensor), ArrayAttr(), IntegerAttr());
+                         builder_.getStringAttr(tensor), ArrayAttr(), IntegerAttr(),
+                         /*clip_search=*/UnitAttr(), /*rotary_pairs=*/IntegerAttr());
 }
 
 func::FuncOp DecoderBuilder::openEntry() {

@@ -13,19 +13,30 @@ static constexpr uint32_t kSharedBytes = 96 * 1024;
 /// Most warps of a block along K.
 static constexpr uint32_t kMaxSliceWarps = 16;
 
+/// NormShared of MatmulNorm.cuh.
+static uint32_t normBytes(const MatmulShape &shape, uint32_t rows) {
+  constexpr uint32_t kRowBytes = 128, kStaged = 32 * 1024;
+  const uint32_t row = (shape.columns + 31) / 32 * 128; // of float32
+  const uint32_t staged = std::clamp(kStaged / row, 1u, rows);
+  return shape.blocks() * rows * kRowBytes + staged * row + (staged + 3) / 4 * 16;
+}
+
 uint32_t FewTile::sharedBytes(const MatmulShape &shape) const {
-  constexpr uint32_t kStages = 4, kRowBytes = 128, kSumBytes = 512;
-  const uint32_t stage = maxTiles * 8 * kRowBytes + warpStrips * shape.scaleBytes();
-  const uint32_t ring = stripWarps * sliceWarps * kStages * stage;
+  constexpr uint32_t kStages = 4, kSumBytes = 512;
+  const uint32_t stage =
+      (shape.norm ? 0 : maxTiles * 8 * shape.rowBytes()) + warpStrips * shape.scaleBytes();
+  const uint32_t own = shape.slices() > 1 ? 0 : warpStrips * maxTiles * kSumBytes;
+  const uint32_t rings = stripWarps * sliceWarps * std::max(kStages * stage, own);
   const uint32_t sums =
       shape.slices() > 1 ? shape.slices() * blockStrips() * maxTiles * kSumBytes : 0;
-  return ring + sums;
+  return rings + sums + (shape.norm ? normBytes(shape, rows) : 0);
 }
 
 FewTile chooseFewTile(const MatmulShape &shape, TokenBound bound) {
   FewTile tile{};
   const uint32_t panels = shape.panels(), slices = shape.slices();
   tile.maxTiles = bound.maxTokens > 8 ? 2 : 1;
+  tile.rows = std::max(1u, bound.maxTokens);
   tile.sliceWarps = std::min(slices, kMaxSliceWarps);
   // A panel per warp shares its rows between two strips; where that leaves the device idle, a warp
   // takes one strip.
@@ -46,9 +57,9 @@ FewTile chooseFewTile(const MatmulShape &shape, TokenBound bound) {
 }
 
 uint32_t ManyTile::stageBytes(const MatmulShape &shape) const {
-  constexpr uint32_t kRowBytes = 128, kAlign = 1024;
+  constexpr uint32_t kAlign = 1024;
   const uint32_t bytes =
-      panels * 2 * (shape.words() * 512 + shape.scaleBytes()) + tokens * kRowBytes;
+      panels * 2 * (shape.words() * 512 + shape.scaleBytes()) + tokens * shape.rowBytes();
   return (bytes + kAlign - 1) / kAlign * kAlign;
 }
 

@@ -16,22 +16,24 @@ struct MatmulShape {
   uint32_t group = 0;                ///< columns per scale; 0: all of K
   uint32_t span = 0;                 ///< elements of K per slice; 0: all of K
   bool wholePanels = false;          ///< the epilogue needs both strips of a panel in one lane
+  bool byteRows = false;             ///< rows of 8 bits
+  bool norm = false;                 ///< the kernel normalizes its rows (MatmulNorm.cuh)
 
   uint32_t panels() const { return (outputs + 31) / 32; }
   uint32_t blocks() const { return (columns + 63) / 64; } ///< of 64 k
   uint32_t slices() const { return span == 0 ? 1 : (blocks() * 64 + span - 1) / span; }
-  bool isScaled() const { return format != WeightFormat::Bf16; }
+  bool isScaled() const { return format != WeightFormat::Bf16 && format != WeightFormat::F16; }
+  /// Bytes of a block of 64 k of a row.
+  uint32_t rowBytes() const { return byteRows ? 64 : 128; }
   /// 16-byte words of a lane per strip and block.
-  uint32_t words() const {
-    return format == WeightFormat::Bf16 ? 4 : format == WeightFormat::Int8 ? 2 : 1;
-  }
+  uint32_t words() const { return !isScaled() ? 4 : format == WeightFormat::Int4 ? 1 : 2; }
   /// Scale bytes per strip and block in shared memory: of groups that end in the block.
   uint32_t scaleBytes() const { return !isScaled() ? 0 : group % 64 != 0 ? 64 : 32; }
 };
 
 /// `Tile` of MatmulFew.cuh.
 struct FewTile {
-  uint32_t stripWarps, sliceWarps, warpStrips, depth, maxTiles;
+  uint32_t stripWarps, sliceWarps, warpStrips, depth, maxTiles, rows;
   uint32_t blockStrips() const { return stripWarps * warpStrips; }
   uint32_t threads() const { return stripWarps * sliceWarps * 32; }
   uint32_t sharedBytes(const MatmulShape &shape) const;

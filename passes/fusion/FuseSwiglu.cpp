@@ -47,7 +47,11 @@ FailureOr<SmallVector<Operation *>> canFuseSwiglu(MulOp mul, const Swiglu &swigl
     reason = "a part of the gated product is used elsewhere";
     return failure();
   }
-  return SmallVector<Operation *>{linear, split, silu, mul};
+  SmallVector<Operation *> ops{linear, split, silu, mul};
+  // The other target rounds in the kernel that quantizes.
+  if (targetOf(mul) == CodeTarget::Cuda && mul->hasOneUse() && isa<RoundOp>(*mul->user_begin()))
+    ops.push_back(*mul->user_begin());
+  return ops;
 }
 
 struct FuseSwigluPass : public ingot::impl::FuseSwigluPassBase<FuseSwigluPass> {

@@ -18,26 +18,23 @@ static void setFormat(artifact::Param &param, RankedTensorType type, CodeTarget 
     return;
   }
   param.layout = target == CodeTarget::Cuda ? "mma16" : "panel32";
-  if (auto weight = dyn_cast<QWeightType>(type.getElementType())) {
-    param.format = weight.getBits() == 4 ? "int4" : "int8";
+  param.format = storageFormat(type.getElementType()).str();
+  if (auto weight = dyn_cast<QWeightType>(type.getElementType()))
     param.group = static_cast<uint32_t>(weight.getGroup());
-  } else {
-    param.format = "bf16";
-  }
 }
 
 Result<artifact::Param> describeParam(ParamOp op) {
   auto type = cast<RankedTensorType>(op.getType());
   artifact::Param param;
   param.name = op.getName().str();
-  if (type.getRank() == 2 && !type.getElementType().isBF16() &&
-      !isa<QWeightType>(type.getElementType()))
+  if (type.getRank() == 2 && storageFormat(type.getElementType()).empty())
     return Status(ErrorClass::Config, "plan-program",
                   format("parameter %s is a matrix of float32; run ingot-quantize-weights",
                          param.name.c_str()));
   param.shape.assign(type.getShape().begin(), type.getShape().end());
   setFormat(param, type, targetOf(op));
-  param.interleave = static_cast<uint32_t>(op.getInterleave().value_or(0));
+  param.interleave =
+      static_cast<uint32_t>(op.getRotaryPairs().value_or(op.getInterleave().value_or(0)));
   uint64_t row = 0;
   if (auto sources = op.getSources())
     for (auto source : sources->getAsRange<SourceAttr>()) {
@@ -57,7 +54,8 @@ Result<uint32_t> PlanTables::param(ParamOp op) {
   if (!added) {
     ParamOp known = result_.paramOps[entry->second];
     if (known.getType() != op.getType() || known.getSourcesAttr() != op.getSourcesAttr() ||
-        known.getInterleaveAttr() != op.getInterleaveAttr())
+        known.getInterleaveAttr() != op.getInterleaveAttr() ||
+        known.getRotaryPairsAttr() != op.getRotaryPairsAttr())
       return Status(ErrorClass::Config, "plan-program",
                     format("parameter %s is declared twice with different types or sources",
                            op.getName().str().c_str()));

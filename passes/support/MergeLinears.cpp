@@ -63,7 +63,8 @@ static ParamOp mergeParams(OpBuilder &builder, ArrayRef<LinearOp> linears, Strin
   return ParamOp::create(
       builder, first.getLoc(), type, builder.getStringAttr(mergedName(first.getName(), lastName)),
       builder.getArrayAttr(sources),
-      interleave ? builder.getI64IntegerAttr(interleave) : IntegerAttr(), first.getClipSearch());
+      interleave ? builder.getI64IntegerAttr(interleave) : IntegerAttr(), first.getClipSearch(),
+      /*rotary_pairs=*/IntegerAttr());
 }
 
 int64_t ingot::mergeLinears(ArrayRef<LinearOp> linears, StringRef lastName, int64_t interleave) {

@@ -65,6 +65,15 @@ inline Values<kCount> roundValues(const Values<kCount> &a) {
     r.x[i] = numerics::fromBf16(numerics::toBf16(a.x[i]));
   return r;
 }
+/// To fp16 and back; what is beyond 65504 becomes that.
+template <u32 kCount>
+inline Values<kCount> roundF16Values(const Values<kCount> &a) {
+  Values<kCount> r;
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i)
+    r.x[i] = lowF16(packF16(a.x[i], 0.0f));
+  return r;
+}
 /// Half kHalf of a panel whose halves belong to two sources (interleave 16).
 template <u32 kHalf, u32 kCount>
 inline Values<kCount / 2> splitValues(const Values<kCount> &a) {
@@ -102,6 +111,16 @@ inline void storeBf16(u64 slot, const Spot &at, const Values<kCount> &v) {
       row[at.column<kNarrow>(i)] = static_cast<u16>(numerics::bitsOf(v.x[i]) >> 16);
 }
 
+/// To fp16 rows.
+template <u64 kRowBytes, bool kNarrow, u32 kCount>
+inline void storeF16(u64 slot, const Spot &at, const Values<kCount> &v) {
+  auto *row = reinterpret_cast<u16 *>(slot + at.row * kRowBytes);
+  INGOT_UNROLL
+  for (u32 i = 0; i < kCount; ++i)
+    if (at.live)
+      row[at.column<kNarrow>(i)] = static_cast<u16>(packF16(v.x[i], 0.0f));
+}
+
 /// Largest of the panel's columns below kColumns and the lowest index that has it; NaN and padding
 /// count as -infinity. {f32, u32} per row and panel.
 template <u64 kRowBytes, u32 kColumns, u32 kCount>
@@ -129,6 +148,85 @@ inline void storeArgmaxPartial(u64 slot, const Spot &at, const Values<kCount> &v
   if (at.live && at.group == 0)
     store64(reinterpret_cast<u8 *>(slot) + at.row * kRowBytes + at.base / 32 * 8,
             uint2{numerics::bitsOf(best), index});
+}
+
+// ---- Heads of a QKV projection ------------------------------------------------------------------
+// The weight's panels hold 16 rows of each half of a head (interleave kHeadDim, WeightLayout.h), so
+// that a lane's values 0 and 1 are rotated with its values 2 and 3.
+
+/// Where a lane's four outputs of a panel lie in a head of the queries, keys or values.
+template <u32 kHeadDim>
+struct HeadSpot {
+  u32 row, head;
+  u32 low; ///< place of value 0 in the head
+  bool live;
+
+  u32 place(u32 i) const { return low + i % 2 * 8 + i / 2 * (kHeadDim / 2); }
+  u32 column(u32 i) const { return head * kHeadDim + place(i); }
+};
+/// `first`: first output of the queries, keys or values.
+template <u32 kHeadDim>
+inline HeadSpot<kHeadDim> headSpot(const Spot &at, u32 first) {
+  const u32 output = at.base - first;
+  return {at.row, output / kHeadDim, output % kHeadDim / 2 + at.group, at.live};
+}
+
+/// Of a vector with a value per column.
+template <u32 kHeadDim>
+inline Values<4> loadHeads(u64 slot, const HeadSpot<kHeadDim> &at) {
+  const auto *vector = reinterpret_cast<const float *>(slot);
+  Values<4> r;
+  INGOT_UNROLL
+  for (u32 i = 0; i < 4; ++i)
+    r.x[i] = vector[at.column(i)];
+  return r;
+}
+
+/// Turns the halves by the row's angles: kHeadDim / 2 cosines, then the sines.
+template <u32 kHeadDim>
+inline Values<4> rotateValues(const Values<4> &v, u64 angles, const HeadSpot<kHeadDim> &at) {
+  const auto *turn =
+      reinterpret_cast<const float *>(angles + at.row * abi::f32RowBytes(kHeadDim)) + at.low;
+  Values<4> r;
+  INGOT_UNROLL
+  for (u32 i = 0; i < 2; ++i) {
+    const float cosine = at.live ? turn[i * 8] : 1.0f;
+    const float sine = at.live ? turn[i * 8 + kHeadDim / 2] : 0.0f;
+    r.x[i] = numerics::rotateLow(v.x[i], v.x[i + 2], cosine, sine);
+    r.x[i + 2] = numerics::rotateHigh(v.x[i], v.x[i + 2], cosine, sine);
+  }
+  return r;
+}
+
+/// To bf16 rows; the values are rounded already.
+template <u64 kRowBytes, u32 kHeadDim>
+inline void storeHeads(u64 slot, const HeadSpot<kHeadDim> &at, const Values<4> &v) {
+  auto *row = reinterpret_cast<u16 *>(slot + at.row * kRowBytes);
+  INGOT_UNROLL
+  for (u32 i = 0; i < 4; ++i)
+    if (at.live)
+      row[at.column(i)] = static_cast<u16>(numerics::bitsOf(v.x[i]) >> 16);
+}
+
+/// Rounds keys (or values: kValues) to bf16 and writes them to the token's place in the cache.
+template <u32 kHeads, u32 kBlockTokens, bool kValues, u32 kHeadDim>
+inline void appendHeads(const KernelArgs &args, u64 slot, const HeadSpot<kHeadDim> &at,
+                        const Values<4> &v) {
+  constexpr abi::KvRowsLayout kLayout = {1, kHeads, kHeadDim, kBlockTokens};
+  static_assert(kLayout.rowElements() == kHeadDim, "heads have no padding");
+  if (!at.live)
+    return;
+  const auto &batch = *args.pointer<const abi::BatchView>(0);
+  const auto &view = *reinterpret_cast<const abi::KvView *>(slot);
+  const u32 position = batch.kvPositions[at.row];
+  const u32 block =
+      view.table[batch.tokenSequence[at.row] * view.tablePitch + position / kBlockTokens];
+  auto *row = reinterpret_cast<u16 *>(
+      view.pool + block * view.blockBytes + at.head * kLayout.headBytes() +
+      position % kBlockTokens * kLayout.rowBytes() + (kValues ? kLayout.valuesAt() : 0));
+  INGOT_UNROLL
+  for (u32 i = 0; i < 4; ++i)
+    row[at.place(i)] = numerics::toBf16(v.x[i]);
 }
 
 } // namespace ingot::gpu

@@ -4,14 +4,17 @@
 //   warps    kStripWarps x kSliceWarps: along outputs and along the slices of K
 //   reads    weights: each byte once, 16 bytes per lane straight into registers as operand A, with
 //            kDepth blocks of 64 k under way; they start before the previous launch has ended.
-//            bf16 rows: through a ring of shared memory of each warp (operand B by ldmatrix)
+//            bf16 rows: through a ring of shared memory of each warp (operand B by ldmatrix); or
+//            float32 rows, which every block normalizes and rounds for itself (MatmulNorm.cuh)
 //   writes   what the epilogue stores
-//   order    a slice is one chain of mma.m16n8k16 over ascending k from +0 (integer weights: one
-//            per scale group, F = fma(chain, scale, F)); slices are added left to right
-//   shared   ring of rows per warp; the slices' sums
+//   order    a slice is one chain of mma.m16n8k16 over ascending k from +0 (quantized
+//            weights: one per scale group, F = fma(chain, scale, F)); slices are added left to
+//            right. Rows of 8 bits: m16n8k32; int8, an exact integer; e4m3, a chain of 128 k. Their
+//            scale multiplies last
+//   shared   ring of rows and scales per warp; the slices' sums; rows of a norm
 //
 // `Tile` says: kStripWarps, kSliceWarps; kWarpStrips strips of a warp; kDepth; kMaxTiles tiles of 8
-// tokens that the launch can have.
+// tokens that the launch can have, and kRows rows.
 #pragma once
 
 #include "codegen/cuda/kernels/MatmulEpilogue.cuh"
@@ -22,21 +25,48 @@ namespace ingot::gpu {
 /// Blocks of K in a warp's ring of rows.
 inline constexpr u32 kFewStages = 4;
 
+// MatmulNorm.cuh, which kernels with a norm include, too.
+template <class Config, class Tile>
+struct NormShared;
+template <class Config, class Tile>
+class NormRows;
+
+struct NoNorm {
+  NoNorm(const KernelArgs &, u32, u8 *) {}
+};
+/// How a kernel normalizes its rows; not at all without Config::kNorm.
+template <class Config, class Tile, bool kNorm = Config::kNorm>
+struct NormOf {
+  using Rows = NoNorm;
+  static constexpr u32 kBytes = 0;
+};
+template <class Config, class Tile>
+struct NormOf<Config, Tile, true> {
+  using Rows = NormRows<Config, Tile>;
+  static constexpr u32 kBytes = NormShared<Config, Tile>::kBytes;
+};
+
 /// How a block's shared memory is cut.
 template <class Config, class Tile>
 struct FewShared {
   using Weights = Stream<Config>;
   static constexpr u32 kBlockStrips = Tile::kStripWarps * Tile::kWarpStrips;
   static constexpr u32 kWarps = Tile::kStripWarps * Tile::kSliceWarps;
-  static constexpr u32 kRowBytes = Tile::kMaxTiles * 8 * kRowBlockBytes;
+  static constexpr u32 kRowBytes =
+      Config::kNorm ? 0 : Tile::kMaxTiles * 8 * Weights::kRowBlockBytes;
   static constexpr u32 kStageBytes =
       kRowBytes + Weights::kGroupEnds * Tile::kWarpStrips * Weights::kGroupBytes;
-  static constexpr u32 kRingBytes = kFewStages * kStageBytes;
   /// Sums of a slice of a strip and a tile of tokens: [4][32] float.
   static constexpr u32 kSumBytes = 512;
+  /// A warp's stages, then its sums if it has no slice to share them with.
+  static constexpr u32 kStagesBytes = kFewStages * kStageBytes;
+  static constexpr u32 kOwnBytes =
+      Weights::kSlices > 1 ? 0 : Tile::kWarpStrips *Tile::kMaxTiles *kSumBytes;
+  static constexpr u32 kRingBytes = kStagesBytes > kOwnBytes ? kStagesBytes : kOwnBytes;
   static constexpr u32 kSumsBytes =
       Weights::kSlices > 1 ? Weights::kSlices * kBlockStrips * Tile::kMaxTiles *kSumBytes : 0;
-  static constexpr u32 kBytes = kWarps * kRingBytes + kSumsBytes;
+  static constexpr u32 kNormAt = kWarps * kRingBytes + kSumsBytes;
+  static constexpr u32 kBytes = kNormAt + NormOf<Config, Tile>::kBytes;
   static_assert(Weights::kSlices == 1 || kBlockStrips <= 2, "a block without work would not fold");
   static_assert(Weights::kSlices > 1 || Tile::kSliceWarps == 1, "nothing to share");
 };
@@ -52,14 +82,16 @@ class FewWarp {
 public:
   FewWarp(const KernelArgs &args, u32 rows)
       : rows_(rows), firstStrip_(warpId() % Tile::kStripWarps * kStripsOfWarp),
-        ring_(dynamicShared() + warpId() * Shared::kRingBytes) {
+        ring_(dynamicShared() + warpId() * Shared::kRingBytes),
+        norm_(args, rows, dynamicShared() + Shared::kNormAt) {
     const u32 strip = blockIndex() * Shared::kBlockStrips + firstStrip_;
     exists_ = strip < Weights::kStrips;
     strips_ = args.pointer<const u8>(Config::kWeightSlot) +
               u64(exists_ ? strip : 0) * Weights::kStripBytes;
     const u32 lane = laneId();
     source_ = args.pointer<const u8>(Config::kRowsSlot) +
-              lane / kRowChunks * abi::bf16RowBytes(Config::kColumns) + lane % kRowChunks * 16;
+              lane / Weights::kRowChunks * Weights::kSourceRowBytes +
+              lane % Weights::kRowChunks * 16;
     constexpr u32 kWarpSlices = ceilDiv(Weights::kSlices, Tile::kSliceWarps);
     const u32 slice = warpId() / Tile::kStripWarps * kWarpSlices;
     begin_ = slice * Weights::kSpanBlocks;
@@ -79,6 +111,8 @@ public:
     for (u32 i = 0; i < Tile::kDepth; ++i)
       loadWeights(words[i], begin_ + i);
     waitForPrior();
+    if constexpr (Config::kNorm)
+      norm_.compute();
     INGOT_UNROLL
     for (u32 i = 0; i < kFewStages - 1; ++i)
       copyRows(begin_ + i, i);
@@ -91,8 +125,10 @@ public:
     for (u32 i = 0; i < Tile::kDepth; ++i) {
       if (block + i >= end_)
         break;
-      copyWait<kFewStages - 2>();
-      syncWarp(); // the stage is filled, and the one before it was read by all lanes
+      if constexpr (Shared::kStageBytes != 0) {
+        copyWait<kFewStages - 2>();
+        syncWarp(); // the stage is filled, and the one before it was read by all lanes
+      }
       multiply(words[i], block + i, result);
       loadWeights(words[i], block + i + Tile::kDepth);
       copyRows(block + i + kFewStages - 1, block + i + kFewStages - 1 - begin_);
@@ -124,24 +160,30 @@ private:
   /// Rows of a tile that do not exist stay what they were: their columns of the sums are never
   /// stored.
   void copyRows(u32 block, u32 index) {
+    if (Shared::kStageBytes == 0)
+      return;
     if (block < end_) {
-      constexpr u32 kRowsPerStep = kWarp / kRowChunks;
-      const u32 lane = laneId(), chunk = lane % kRowChunks;
-      const bool inside = isChunkInside<Config>(block, chunk);
-      u8 *to = stage(index);
-      INGOT_UNROLL
-      for (u32 i = 0; i < kTiles * 8 / kRowsPerStep; ++i) {
-        const u32 row = i * kRowsPerStep + lane / kRowChunks;
-        if (row < rows_)
-          copyAsync16OrZero(to + chunkPlace(row, chunk),
-                            source_ + i * kRowsPerStep * abi::bf16RowBytes(Config::kColumns) +
-                                (inside ? block * kRowBlockBytes : 0),
-                            inside);
-      }
+      if constexpr (!Config::kNorm)
+        copyBlock(block, stage(index));
       if constexpr (Weights::kScaled)
-        copyScales(block, to + Shared::kRowBytes);
+        copyScales(block, stage(index) + Shared::kRowBytes);
     }
     copyCommit();
+  }
+
+  void copyBlock(u32 block, u8 *to) {
+    constexpr u32 kRowsPerStep = kWarp / Weights::kRowChunks;
+    const u32 lane = laneId(), chunk = lane % Weights::kRowChunks;
+    const bool inside = isChunkInside<Config>(block, chunk);
+    INGOT_UNROLL
+    for (u32 i = 0; i < kTiles * 8 / kRowsPerStep; ++i) {
+      const u32 row = i * kRowsPerStep + lane / Weights::kRowChunks;
+      if (row < rows_)
+        copyAsync16OrZero(to + chunkPlaceOf<Weights::kRowBlockBytes>(row, chunk),
+                          source_ + i * kRowsPerStep * Weights::kSourceRowBytes +
+                              (inside ? block * Weights::kRowBlockBytes : 0),
+                          inside);
+    }
   }
 
   /// [end of group][strip][row g: f16 of g and g + 8]
@@ -159,27 +201,56 @@ private:
 
   void multiply(const uint4 (&words)[kStripsOfWarp][Weights::kWords], u32 block, WarpSums &result) {
     const u8 *from = stage(block - begin_);
+    u32 b[kTiles][4]; // of a half; of both halves of 8-bit rows
     INGOT_UNROLL
     for (u32 half = 0; half < 2; ++half) {
-      u32 b[kTiles][4];
-      INGOT_UNROLL
-      for (u32 n = 0; n < kTiles; ++n)
-        loadRowsTile(b[n], from, n, half);
-      INGOT_UNROLL
-      for (u32 step = 0; step < 2; ++step)
-        INGOT_UNROLL
-      for (u32 s = 0; s < kStripsOfWarp; ++s) {
-        u32 a[4];
-        decodeTile<Config::kWeights>(a, words[s], half * 2 + step);
-        INGOT_UNROLL
-        for (u32 n = 0; n < kTiles; ++n)
-          mmaBf16(chain_.x[s][n], a, b[n][2 * step], b[n][2 * step + 1]);
-      }
+      loadRows(b, from, block, half);
+      if constexpr (Weights::kByteRows)
+        multiplyBytes(words, b, half);
+      else
+        multiplyHalf(words, b, half);
       if (Weights::endsGroup(block, half))
         endGroup(from + Shared::kRowBytes, half, result);
     }
     if (Weights::endsSlice(block))
       endSlice(block / Weights::kSpanBlocks, result);
+  }
+
+  void loadRows(u32 (&b)[kTiles][4], const u8 *from, u32 block, u32 half) {
+    INGOT_UNROLL
+    for (u32 n = 0; n < kTiles; ++n)
+      if constexpr (Config::kNorm)
+        norm_.load(b[n], block, n, half);
+      else if constexpr (!Weights::kByteRows)
+        loadRowsTile(b[n], from, n, half);
+      else if (half == 0)
+        loadByteRowsTile(b[n], from, n);
+  }
+  /// Two k-tiles of 16.
+  void multiplyHalf(const uint4 (&words)[kStripsOfWarp][Weights::kWords], const u32 (&b)[kTiles][4],
+                    u32 half) {
+    INGOT_UNROLL
+    for (u32 step = 0; step < 2; ++step)
+      INGOT_UNROLL
+    for (u32 s = 0; s < kStripsOfWarp; ++s) {
+      u32 a[4];
+      decodeTile<Config::kWeights>(a, words[s], half * 2 + step);
+      INGOT_UNROLL
+      for (u32 n = 0; n < kTiles; ++n)
+        multiplyTile<Config::kRows>(chain_.x[s][n], a, b[n][2 * step], b[n][2 * step + 1]);
+    }
+  }
+  /// One k-tile of 32.
+  void multiplyBytes(const uint4 (&words)[kStripsOfWarp][Weights::kWords],
+                     const u32 (&b)[kTiles][4], u32 half) {
+    INGOT_UNROLL
+    for (u32 s = 0; s < kStripsOfWarp; ++s) {
+      u32 a[4];
+      operandBytes<Config::kWeights>(a, words[s][half]);
+      INGOT_UNROLL
+      for (u32 n = 0; n < kTiles; ++n)
+        multiplyTile<Config::kRows>(chain_.x[s][n], a, b[n][2 * half], b[n][2 * half + 1]);
+    }
   }
 
   void endGroup(const u8 *scales, u32 half, WarpSums &result) {
@@ -219,13 +290,14 @@ private:
   const u8 *strips_; ///< streams of the warp's strips
   const u8 *source_; ///< row lane / 8, chunk lane % 8
   u8 *ring_;
-  WarpSums chain_; ///< of the group or slice at hand
+  typename NormOf<Config, Tile>::Rows norm_;
+  Sums<kStripsOfWarp, kTiles, ChainOf<Config>> chain_; ///< at hand
 };
 
 /// Left fold of the slices of kStrips strips and their epilogue, for tasks first, first + step,
 /// ...: a task is one of the two tokens that a lane has in a tile. sums:
 /// [slice][strip][tile][4][lane].
-template <class Epilogue, u32 kSlices, u32 kStrips, u32 kTiles>
+template <class Config, class Epilogue, u32 kSlices, u32 kStrips, u32 kTiles>
 inline void finishFew(const KernelArgs &args, const float *sums, u32 column, u32 rows, u32 first,
                       u32 step) {
   constexpr u32 kCount = kStrips * 2;
@@ -243,6 +315,7 @@ inline void finishFew(const KernelArgs &args, const float *sums, u32 column, u32
       total.x[i] = slice == 0 ? sum : total.x[i] + sum;
     }
     const u32 row = n * 8 + lane % 4 * 2 + second;
+    scaleRow<Config>(args, row, row < rows, total.x);
     Epilogue::template apply<kCount>(args, Spot{row, column, lane / 4, row < rows}, total);
   }
 }
@@ -256,12 +329,12 @@ inline void multiplyFew(const KernelArgs &args, u32 rows) {
   const u32 strip = blockIndex() * Shared::kBlockStrips;
   if constexpr (kSlices > 1) {
     syncThreads();
-    finishFew<Epilogue, kSlices, Shared::kBlockStrips, kTiles>(
+    finishFew<Config, Epilogue, kSlices, Shared::kBlockStrips, kTiles>(
         args,
         reinterpret_cast<const float *>(dynamicShared() + Shared::kWarps * Shared::kRingBytes),
         strip * kStripRows, rows, warpId(), Shared::kWarps);
   } else if (warp.exists()) {
-    finishFew<Epilogue, 1, Tile::kWarpStrips, kTiles>(
+    finishFew<Config, Epilogue, 1, Tile::kWarpStrips, kTiles>(
         args, warp.ownSums(), (strip + warpId() * Tile::kWarpStrips) * kStripRows, rows, 0, 1);
   }
 }
