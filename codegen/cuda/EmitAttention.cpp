@@ -15,24 +15,33 @@ constexpr uint32_t kBlocks = 396;
 /// Counters at the start of scratch, the same room in every kernel (AttentionWork.h).
 constexpr uint64_t kCounterBytes = 2u << 20;
 /// Segments of every token whose softmax states scratch holds at most.
-constexpr uint64_t kSegmentsPerToken = 128;
+constexpr uint64_t kSegmentsPerToken = 512;
+
+abi::KvRowsLayout rowsLayout(const ProgramValue &cache) {
+  return {1, cache.kv.kvHeads, cache.kv.headDim, cache.kv.blockTokens, cache.kvFormat};
+}
 
 /// Sizes as the kernel's headers compute them; the source asserts that they agree.
 struct Sizes {
   Sizes(const KernelProgram &program, uint32_t maxTokens, uint64_t partialBytes) {
     const ProgramOp &op = program.ops.front();
-    const abi::KvLayout &kv = program.values[op.operands[1]].kv;
-    const uint64_t columns = (kv.headDim + 15) / 16 * 16, group = uint64_t(op.heads) / kv.kvHeads;
-    const uint64_t chunks = columns / 8 + (columns % 64 == 0 ? 0 : 1), tile = 64 * chunks * 16;
-    const uint64_t tiles = columns <= 64 ? 4 : columns <= 128 ? 2 : 1;
-    const bool sharing = maxTokens > 16 && columns <= 128;
+    const ProgramValue &cache = program.values[op.operands[1]];
+    const abi::KvRowsLayout kv = rowsLayout(cache);
+    const uint64_t columns = kv.rowElements(), steps = columns / 16;
+    const uint64_t group = uint64_t(op.heads) / kv.kvHeads;
+    const uint64_t chunks = kv.rowBytes() / 16;
+    const uint64_t tile = 64 * (kv.rowBytes() % 128 == 0 ? chunks : chunks | 1) * 16;
+    const uint64_t tiles = kv.rowBytes() <= 128 ? 4 : kv.rowBytes() <= 256 ? 2 : 1;
+    const uint64_t sharers = columns <= 128 ? 1 : 2, own = (steps + sharers - 1) / sharers;
+    const uint64_t scales = kv.format == abi::KvFormat::Int8 ? 512 : 0; // of a tile
     const uint64_t windows = (maxTokens + kWindowItems - 1) / kWindowItems;
-    const uint64_t query = columns / 16 * 512, split = query + tiles * (2048 + 128);
+    const uint64_t query = steps * 512;
+    const uint64_t split = 2 * tiles * tile + query + tiles * (2048 + 128) + 2 * tiles * scales;
     const uint64_t work =
         kWindowItems * 32 + 48 + (8 * (windows + 1) + 8 * windows + 7) / 8 * 8 + 64 + 8;
-    const uint64_t lane = 32 + (columns > 96 ? 64 : 32);
-    const uint64_t shared = sharing ? 4 * tile + 4 * query + kThreads * lane : 0;
-    sharedBytes = std::max(2 * tiles * tile + split, shared) + (work + 15) / 16 * 16;
+    const uint64_t lane = 32 + (own > 6 ? 64 : 32), stages = sharers == 1 ? 2 : 1;
+    const uint64_t shared = stages * 2 * tile + 4 / sharers * query + kThreads * lane + 2 * scales;
+    sharedBytes = std::max(split, maxTokens > 16 ? shared : 0) + (work + 15) / 16 * 16;
     const uint64_t rowBytes = (columns + 4) * 4;
     partialRows =
         std::min(maxTokens * uint64_t(op.heads) * kSegmentsPerToken, partialBytes / rowBytes);
@@ -56,6 +65,8 @@ Status check(const KernelProgram &program, std::string_view name) {
     return noAttention(name, "attention stands alone, or with its rounding, in its region");
   const ProgramOp &op = program.ops[0];
   const abi::KvLayout &kv = program.values[op.operands[1]].kv;
+  if (op.window < 0 || op.window > int64_t(UINT32_MAX))
+    return noAttention(name, format("a window of %lld positions", (long long)op.window));
   if (program.values[op.operands[0]].kind != ValueKind::Bf16Rows)
     return noAttention(name, "queries come in bfloat16");
   if (kv.headDim == 0 || kv.headDim > 256 || kv.headDim % 2 != 0)
@@ -90,27 +101,38 @@ Result<KernelSource> emitAttention(const KernelProgram &program, std::string_vie
   source.shape.blocksPerItem = uint32_t(std::max<uint64_t>(1, kBlocks / items));
   source.shape.itemsPerBlock = uint32_t(std::max<uint64_t>(1, items / kBlocks));
 
-  const int slots[] = {program.values[op.operands[0]].slot, cache.slot, result.slot};
+  const bool sinks = op.operands.size() > 2;
+  const int slots[] = {program.values[op.operands[0]].slot, cache.slot, result.slot,
+                       sinks ? program.values[op.operands[2]].slot : 0};
   const int scratch = *std::max_element(std::begin(slots), std::end(slots)) + 1;
-  source.text =
-      format("#include \"codegen/cuda/kernels/Attention.cuh\"\n\nnamespace ingot::gpu {\n\n"
-             "using %s_shape = %sAttentionShape<%u, %lld, %u, %u, %u, %llu>%s;\n"
-             "static_assert(AttentionMemory<%s_shape>::kBytes == %u);\n"
-             "static_assert(AttentionScratch<%s_shape>::kBytes == %llu);\n\n",
-             source.name.c_str(), rounds ? "RoundedResults<" : "", cache.kv.headDim,
-             static_cast<long long>(op.heads), cache.kv.kvHeads, cache.kv.blockTokens, maxTokens,
-             static_cast<unsigned long long>(sizes.partialRows), rounds ? ">" : "",
-             source.name.c_str(), source.shape.dynamicSharedBytes, source.name.c_str(),
-             static_cast<unsigned long long>(sizes.scratchBytes));
+  const char *kernel = source.name.c_str();
+  source.text = format(
+      "#include \"codegen/cuda/kernels/Attention.cuh\"\n\nnamespace ingot::gpu {\n\n"
+      "using %s_shape = %sAttentionShape<%u, %lld, %u, %u, %u, %llu, "
+      "static_cast<abi::KvFormat>(%u), %lld, %s, %s>%s;\n"
+      "static_assert(AttentionMemory<%s_shape>::kBytes == %u);\n"
+      "static_assert(AttentionScratch<%s_shape>::kBytes == %llu);\n\n",
+      kernel, rounds ? "RoundedResults<" : "", cache.kv.headDim, static_cast<long long>(op.heads),
+      cache.kv.kvHeads, cache.kv.blockTokens, maxTokens,
+      static_cast<unsigned long long>(sizes.partialRows), static_cast<unsigned>(cache.kvFormat),
+      static_cast<long long>(op.window), op.softcap > 0 ? "true" : "false",
+      sinks ? "true" : "false", rounds ? ">" : "", kernel, source.shape.dynamicSharedBytes, kernel,
+      static_cast<unsigned long long>(sizes.scratchBytes));
   source.text += format("INGOT_KERNEL(%s, %u) {\n"
                         "  attention<%s_shape>({.batch = args.pointer<const abi::BatchView>(0),\n"
                         "                       .view = args.pointer<const abi::KvView>(%d),\n"
                         "                       .queries = args.pointer<const u8>(%d),\n"
                         "                       .results = args.pointer<u8>(%d),\n"
                         "                       .scratch = args.pointer<u8>(%d),\n"
-                        "                       .scale = %af});\n}\n\n} // namespace ingot::gpu\n",
-                        source.name.c_str(), kThreads, source.name.c_str(), cache.slot, slots[0],
-                        result.slot, scratch, double(op.scale));
+                        "                       .scale = %af,\n",
+                        kernel, kThreads, kernel, cache.slot, slots[0], result.slot, scratch,
+                        double(op.scale));
+  const float inverse = op.softcap > 0 ? 1.0f / op.softcap : 0.0f;
+  source.text += format("                       .softcap = %af, .softcapInverse = %af,\n"
+                        "                       .sinks = ",
+                        double(op.softcap), double(inverse));
+  source.text += sinks ? format("args.pointer<const float>(%d)", slots[3]) : "nullptr";
+  source.text += "});\n}\n\n} // namespace ingot::gpu\n";
   return source;
 }
 

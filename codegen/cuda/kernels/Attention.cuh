@@ -1,8 +1,9 @@
-// Paged attention over a bf16 cache ("kv_bf16_rows"), order #ingot.order<attention_mma, 64, 256>.
+// Paged attention over a cache in rows (abi::KvRowsLayout), order
+// #ingot.order<attention_mma, 64, 256>.
 //
 //   item      {run of tokens of one sequence, KV head}; blocks take units (AttentionWork.h)
 //   reads     bf16 queries; keys and values of what the tokens see, by the block tables
-//   writes    f32 rows with zeros in their padding; scratch
+//   writes    f32 or bf16 rows with zeros in their padding; scratch
 //   order     AttentionTile.h; the same bits for every unit, block and schedule
 //   threads   128
 //   shared    tiles, and what AttentionSplit.h and AttentionWork.h say
@@ -17,8 +18,7 @@ namespace ingot::gpu {
 /// Shared memory of a block: tiles and what else a unit needs, then the list of work.
 template <class S>
 struct AttentionMemory {
-  static constexpr u32 kSplitTiles = 2 * S::kTiles * S::kTileBytes;
-  static constexpr u32 kSplit = kSplitTiles + (sizeof(SplitShared<S>) + 15) / 16 * 16;
+  static constexpr u32 kSplit = (SplitUnit<S>::kBytes + 15) / 16 * 16;
   static constexpr u32 kShared = S::kSharing ? SharedUnit<S>::kBytes : 0;
   static constexpr u32 kUnit = kSplit > kShared ? kSplit : kShared;
   static constexpr u32 kBytes = kUnit + (sizeof(WorkShared<S>) + 15) / 16 * 16;
@@ -43,13 +43,15 @@ inline void attendUnit(const AttentionArgs &args, const AttentionWork &work, u8 
       SharedUnit<S>(args, work, memory).run();
       return;
     }
-  auto &shared = *reinterpret_cast<SplitShared<S> *>(memory + AttentionMemory<S>::kSplitTiles);
-  SplitUnit<S>(args, work, shared, memory).run();
+  SplitUnit<S>(args, work, memory).run();
 }
 
 template <class S>
 inline void attention(const AttentionArgs &args) {
   allowNext();
+  // The grid is for the longest contexts; who cannot have a unit leaves before he looks for one.
+  if (blockIndex() >= args.batch->attentionSegments * WorkList<S>::kUnitsPerSegment)
+    return;
   u8 *memory = dynamicShared();
   auto &shared = *reinterpret_cast<WorkShared<S> *>(memory + AttentionMemory<S>::kUnit);
   WorkList<S> list(args, shared); // tables of the host, not of an earlier launch

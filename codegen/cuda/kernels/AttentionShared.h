@@ -1,8 +1,11 @@
 // Units of up to 64 rows that share the tiles they read (prefill): each warp has 16 rows of its
-// own, all its state in registers; tiles are copied two ahead of the products.
+// own, all its state in registers; tiles are copied two ahead of the products. Heads wider than 128
+// columns: units of 32 rows, two warps for the same 16, each with half of the columns of the values
+// (both make the scores); one tile of keys and one of values, each copied while the other is in
+// use.
 //
-//   shared    two stages of a tile of keys and one of values; the queries
-//   barriers  per tile: copied, read
+//   shared    stages of a tile of keys and one of values; the queries; what a lane needs seldom
+//   barriers  per tile: copied, read; wide heads: of keys and of values
 #pragma once
 
 #include "codegen/cuda/kernels/AttentionWork.h"
@@ -12,54 +15,56 @@ namespace ingot::gpu {
 template <class S>
 class SharedUnit {
 public:
+  static constexpr bool kWide = S::kSharers > 1;
+  static constexpr u32 kStages = kWide ? 1 : 2;
   static constexpr u32 kStageBytes = 2 * S::kTileBytes;
 
-  /// Chunks of 16 columns whose totals lie in shared memory: what registers do not hold.
-  static constexpr u32 kOutside = S::kSteps > 6 ? 2 : 0, kInside = S::kSteps - kOutside;
+  /// Chunks of 16 columns of a warp's values, and those whose totals lie in shared memory: what
+  /// registers do not hold.
+  static constexpr u32 kOwn = (S::kSteps + S::kSharers - 1) / S::kSharers;
+  static constexpr u32 kOutside = kOwn > 6 ? 2 : 0, kInside = kOwn - kOutside;
   /// What a lane needs once per tile or segment.
   struct LaneSlot {
     LaneRanges ranges;
     RowStates total;
     float outside[kOutside == 0 ? 1 : kOutside][2][4];
   };
-  static constexpr u32 kQueriesAt = 2 * kStageBytes;
-  static constexpr u32 kLanesAt = kQueriesAt + kAttentionWarps * sizeof(QueryOperands<S>);
-  static constexpr u32 kBytes = kLanesAt + kAttentionThreads * sizeof(LaneSlot);
+  static constexpr u32 kRowGroups = kAttentionWarps / S::kSharers;
+  static constexpr u32 kQueriesAt = kStages * kStageBytes;
+  static constexpr u32 kLanesAt = kQueriesAt + kRowGroups * sizeof(QueryOperands<S>);
+  static constexpr u32 kScalesAt = kLanesAt + kAttentionThreads * sizeof(LaneSlot);
+  static constexpr u32 kBytes =
+      kScalesAt + (S::Format::kScaled ? 2 * sizeof(typename S::Scales) : 0);
 
   SharedUnit(const AttentionArgs &args, const AttentionWork &work, u8 *memory)
-      : args_(args), work_(work), stages_(memory),
-        query_(reinterpret_cast<QueryOperands<S> *>(memory + kQueriesAt)[warpId()]),
+      : args_(args), work_(work), memory_(memory),
+        query_(reinterpret_cast<QueryOperands<S> *>(memory + kQueriesAt)[rowGroup()]),
         slot_(reinterpret_cast<LaneSlot *>(memory + kLanesAt)[threadIndex()]) {}
 
   void run() {
     const bool idle = rowBase() >= work_.tokens * S::kGroup;
     const LaneRows rows = laneRows<S>(work_, rowBase(), lane_);
-    slot_ = {laneRanges(args_, rows), RowStates{}, {}};
+    slot_ = {laneRanges<S>(args_, rows), foldStart<S>(args_, rows), {}};
     findWarpRange();
-    loadQuery<S>(query_, args_, rows, 0, 1, lane_); // a lane reads what it wrote
+    // Until the first barrier, although where nobody shares a lane reads what it wrote.
+    loadQuery<S>(query_, args_, rows, sharer(), S::kSharers, lane_);
     const u32 firstTile = work_.begin / kTilePositions;
     const u32 tiles = (work_.end - 1) / kTilePositions + 1;
-    copy(firstTile);
-    for (u32 tile = firstTile; tile < tiles; ++tile) {
-      if (tile + 1 < tiles)
-        copy(tile + 1);
-      else
-        copyCommit();
-      copyWait<1>();
-      syncThreads();
-      const u32 first = tile * kTilePositions;
-      if (!idle && first < end_ && first + kTilePositions > begin_)
-        attend(first);
-      if ((first + kTilePositions) % kSegmentPositions == 0 || tile + 1 == tiles)
-        fold();
-      syncThreads();
-    }
+    if constexpr (kWide)
+      walkWide(firstTile, tiles, idle);
+    else
+      walk(firstTile, tiles, idle);
     if (!idle)
       store();
   }
 
 private:
-  u32 rowBase() const { return work_.rowBase + warpId() * 16; }
+  u32 rowGroup() const { return warpId() / S::kSharers; }
+  u32 sharer() const { return warpId() % S::kSharers; }
+  u32 rowBase() const { return work_.rowBase + rowGroup() * 16; }
+  /// Chunk of columns i of this warp; those from kSteps on do not exist.
+  u32 chunk(u32 i) const { return sharer() * kOwn + i; }
+  bool hasChunk(u32 i) const { return S::kSteps % S::kSharers == 0 || chunk(i) < S::kSteps; }
 
   /// Positions that any row of the warp sees.
   void findWarpRange() {
@@ -72,27 +77,90 @@ private:
       end_ = end > end_ ? end : end_;
     }
   }
+  bool sees(u32 first) const { return first < end_ && first + kTilePositions > begin_; }
 
-  u8 *stage(u32 tile) const { return stages_ + tile % 2 * kStageBytes; }
-
-  void copy(u32 tile) {
-    const u32 first = tile * kTilePositions;
-    copyTile<S>(stage(tile), work_.cache, false, first, work_.begin, work_.end, lane_);
-    copyTile<S>(stage(tile) + S::kTileBytes, work_.cache, true, first, work_.begin, work_.end,
-                lane_);
-    copyCommit();
+  u8 *keysOf(u32 tile) const { return memory_ + tile % kStages * kStageBytes; }
+  u8 *valuesOf(u32 tile) const { return keysOf(tile) + S::kTileBytes; }
+  typename S::Scales &scalesOf(u32 tile) const {
+    return reinterpret_cast<typename S::Scales *>(memory_ + kScalesAt)[tile % 2];
   }
 
-  void attend(u32 first) {
-    const u8 *keys = stage(first / kTilePositions), *values = keys + S::kTileBytes;
-    float s[8][4];
-    tileScores<S>(s, query_, keys, lane_);
-    const u32 visible = visibleBits(slot_.ranges, first, lane_);
+  void copyKeys(u32 tile) {
+    const u32 first = tile * kTilePositions;
+    copyTile<S>(keysOf(tile), work_.cache, false, first, work_.begin, work_.end, lane_);
+    if constexpr (S::Format::kScaled)
+      copyScales<S>(scalesOf(tile), work_.cache, first, work_.begin, work_.end, lane_);
+  }
+  void copyValues(u32 tile) {
+    copyTile<S>(valuesOf(tile), work_.cache, true, tile * kTilePositions, work_.begin, work_.end,
+                lane_);
+  }
+  /// Whether the segment ends with the tile.
+  static bool endsSegment(u32 tile, u32 tiles) {
+    return (tile + 1) * kTilePositions % kSegmentPositions == 0 || tile + 1 == tiles;
+  }
+
+  void walk(u32 firstTile, u32 tiles, bool idle) {
+    copyKeys(firstTile);
+    copyValues(firstTile);
+    copyCommit();
+    for (u32 tile = firstTile; tile < tiles; ++tile) {
+      if (tile + 1 < tiles) {
+        copyKeys(tile + 1);
+        copyValues(tile + 1);
+      }
+      copyCommit();
+      copyWait<1>();
+      syncThreads();
+      if (!idle && sees(tile * kTilePositions)) {
+        float s[8][4];
+        tileScores<S>(s, query_, keysOf(tile), lane_);
+        addTile(s, tile);
+      }
+      if (endsSegment(tile, tiles))
+        fold();
+      syncThreads();
+    }
+  }
+
+  void walkWide(u32 firstTile, u32 tiles, bool idle) {
+    copyKeys(firstTile);
+    copyCommit();
+    copyValues(firstTile);
+    copyCommit();
+    for (u32 tile = firstTile; tile < tiles; ++tile) {
+      const bool more = tile + 1 < tiles, seen = !idle && sees(tile * kTilePositions);
+      float s[8][4];
+      copyWait<1>();
+      syncThreads(); // keys are here
+      if (seen)
+        tileScores<S>(s, query_, keysOf(tile), lane_);
+      syncThreads(); // and read
+      if (more)
+        copyKeys(tile + 1);
+      copyCommit();
+      copyWait<1>();
+      syncThreads(); // values are here
+      if (seen)
+        addTile(s, tile);
+      if (endsSegment(tile, tiles))
+        fold();
+      syncThreads(); // and read
+      if (more)
+        copyValues(tile + 1);
+      copyCommit();
+    }
+  }
+
+  /// A tile's scores into the state and its weighted values into the accumulators.
+  void addTile(float (&s)[8][4], u32 tile) {
+    const u8 *values = valuesOf(tile);
+    const u32 visible = visibleBits(slot_.ranges, tile * kTilePositions, lane_);
     float maximum[2] = {state_.maximum[0], state_.maximum[1]};
-    tileMaximum(s, args_.scale, visible, maximum);
+    tileMaximum<S>(s, args_, scalesOf(tile), visible, lane_, maximum);
     u32 p[4][4];
     float sum[2], alpha[2];
-    tileWeights(s, maximum, visible, p, sum);
+    tileWeights<S>(s, scalesOf(tile), maximum, visible, lane_, p, sum);
     INGOT_UNROLL
     for (u32 h = 0; h < 2; ++h) {
       alpha[h] = numerics::exp(state_.maximum[h] - maximum[h]);
@@ -100,11 +168,12 @@ private:
       state_.maximum[h] = maximum[h];
     }
     INGOT_UNROLL
-    for (u32 c = 0; c < S::kSteps; ++c) {
-      scaleRows(acc_[c][0], alpha);
-      scaleRows(acc_[c][1], alpha);
-      addValues<S>(acc_[c], p, values, c, lane_);
-    }
+    for (u32 i = 0; i < kOwn; ++i)
+      if (hasChunk(i)) {
+        scaleRows(acc_[i][0], alpha);
+        scaleRows(acc_[i][1], alpha);
+        addValues<S>(acc_[i], p, values, chunk(i), lane_);
+      }
   }
 
   /// Folds the segment into the total and starts anew.
@@ -112,7 +181,7 @@ private:
     FoldFactors factors[2];
     foldStates(slot_.total, state_, factors);
     INGOT_UNROLL
-    for (u32 i = 0; i < 2 * S::kSteps; ++i) {
+    for (u32 i = 0; i < 2 * kOwn; ++i) {
       float (&acc)[4] = acc_[i / 2][i % 2];
       foldValues(totalsOf(i / 2)[i % 2], acc, factors);
       acc[0] = acc[1] = acc[2] = acc[3] = 0.0f;
@@ -121,30 +190,29 @@ private:
   }
 
   using Columns = float[2][4];
-  Columns &totalsOf(u32 chunk) {
-    return chunk < kInside ? totals_[chunk] : slot_.outside[chunk - kInside];
-  }
+  Columns &totalsOf(u32 i) { return i < kInside ? totals_[i] : slot_.outside[i - kInside]; }
 
   void store() {
     const LaneRows rows = laneRows<S>(work_, rowBase(), lane_);
     const float inverse[2] = {1.0f / slot_.total.sum[0], 1.0f / slot_.total.sum[1]};
     INGOT_UNROLL
-    for (u32 c = 0; c < S::kSteps; ++c)
-      storeColumns<S>(args_, rows, c, totalsOf(c), inverse, lane_);
+    for (u32 i = 0; i < kOwn; ++i)
+      if (hasChunk(i))
+        storeColumns<S>(args_, rows, chunk(i), totalsOf(i), inverse, lane_);
     for (u32 h = 0; h < 2; ++h)
-      if (rows.real[h])
+      if (sharer() == 0 && rows.real[h])
         clearPadding<S>(args_, rows.token[h], rows.head[h], lane_ % 4, 4);
   }
 
   const AttentionArgs &args_;
   const AttentionWork &work_;
-  u8 *stages_;
+  u8 *memory_;
   QueryOperands<S> &query_;
   LaneSlot &slot_;
   const u32 lane_ = unitLane();
   u32 begin_, end_; ///< of the warp
   RowStates state_;
-  float acc_[S::kSteps][2][4] = {}, totals_[kInside][2][4] = {};
+  float acc_[kOwn][2][4] = {}, totals_[kInside][2][4] = {};
 };
 
 } // namespace ingot::gpu

@@ -19,12 +19,22 @@ struct SplitShared {
   float maximum[S::kTiles][16], sum[S::kTiles][16];
 };
 
+/// Behind SplitShared, in formats that have them: scales of two rounds; those of the next arrive
+/// while values of this one are weighted.
+template <class S>
+using SplitScales = typename S::Scales[2][S::kTiles];
+
 template <class S>
 class SplitUnit {
 public:
-  SplitUnit(const AttentionArgs &args, const AttentionWork &work, SplitShared<S> &shared, u8 *tiles)
-      : args_(args), work_(work), shared_(shared), keys_(tiles),
-        values_(tiles + S::kTiles * S::kTileBytes) {
+  static constexpr u32 kSharedAt = 2 * S::kTiles * S::kTileBytes;
+  static constexpr u32 kScalesAt = kSharedAt + sizeof(SplitShared<S>);
+  static constexpr u32 kBytes = kScalesAt + (S::Format::kScaled ? sizeof(SplitScales<S>) : 0);
+
+  SplitUnit(const AttentionArgs &args, const AttentionWork &work, u8 *memory)
+      : args_(args), work_(work), shared_(*reinterpret_cast<SplitShared<S> *>(memory + kSharedAt)),
+        scales_(*reinterpret_cast<SplitScales<S> *>(memory + kScalesAt)), keys_(memory),
+        values_(memory + S::kTiles * S::kTileBytes) {
     const u32 first = work.segment * kSegmentPositions;
     const u32 last = work.split ? first + kSegmentPositions : work.end;
     begin_ = work.begin > first ? work.begin : first;
@@ -33,7 +43,8 @@ public:
 
   void run() {
     const LaneRows rows = laneRows<S>(work_, work_.rowBase, lane_);
-    ranges_ = laneRanges(args_, rows);
+    ranges_ = laneRanges<S>(args_, rows);
+    total_ = foldStart<S>(args_, rows);
     const u32 firstRound = begin_ / kRoundPositions, rounds = (end_ - 1) / kRoundPositions + 1;
     copy(keys_, false, firstRound);
     copy(values_, true, firstRound);
@@ -63,11 +74,17 @@ private:
   void copy(u8 *tiles, bool values, u32 round) {
     for (u32 i = 0; i < S::kTiles; ++i) {
       const u32 first = round * kRoundPositions + i * kTilePositions;
-      if (isLive(first))
-        copyTile<S>(tiles + i * S::kTileBytes, work_.cache, values, first, begin_, end_, lane_);
+      if (!isLive(first))
+        continue;
+      copyTile<S>(tiles + i * S::kTileBytes, work_.cache, values, first, begin_, end_, lane_);
+      if constexpr (S::Format::kScaled)
+        if (!values)
+          copyScales<S>(scales_[round % 2][i], work_.cache, first, begin_, end_, lane_);
     }
     copyCommit();
   }
+
+  typename S::Scales &scalesOf(u32 round) { return scales_[round % 2][warpId() % S::kTiles]; }
 
   void step(u32 round, bool more) {
     const u32 first = round * kRoundPositions, own = first + warpId() * kTilePositions;
@@ -80,7 +97,7 @@ private:
       tileScores<S>(s, shared_.query, keys_ + warpId() * S::kTileBytes, lane_);
       visible = visibleBits(ranges_, own, lane_);
       float maximum[2] = {numerics::kScoreStart, numerics::kScoreStart};
-      tileMaximum(s, args_.scale, visible, maximum);
+      tileMaximum<S>(s, args_, scalesOf(round), visible, lane_, maximum);
       publish(shared_.maximum[warpId()], maximum);
     }
     syncThreads(); // B
@@ -89,7 +106,7 @@ private:
     else
       copyCommit();
     if (scores)
-      makeWeights(s, visible, first);
+      makeWeights(s, visible, first, scalesOf(round));
     copyWait<1>();
     syncThreads(); // C
     for (u32 i = 0; i < S::kTiles; ++i)
@@ -111,7 +128,8 @@ private:
   }
 
   /// The maximum after tile i of the round is that of all tiles up to it.
-  void makeWeights(const float (&s)[8][4], u32 visible, u32 first) {
+  void makeWeights(const float (&s)[8][4], u32 visible, u32 first,
+                   const typename S::Scales &scales) {
     float maximum[2] = {state_.maximum[0], state_.maximum[1]};
     for (u32 i = 0; i <= warpId(); ++i)
       if (isLive(first + i * kTilePositions))
@@ -119,7 +137,7 @@ private:
           maximum[h] = larger(maximum[h], shared_.maximum[i][lane_ / 4 + 8 * h]);
     u32 p[4][4];
     float sum[2];
-    tileWeights(s, maximum, visible, p, sum);
+    tileWeights<S>(s, scales, maximum, visible, lane_, p, sum);
     publish(shared_.sum[warpId()], sum);
     for (u32 k = 0; k < 4; ++k)
       store128(shared_.weights[warpId()][k][lane_], uint4{p[k][0], p[k][1], p[k][2], p[k][3]});
@@ -218,52 +236,138 @@ private:
                  uint4{numerics::bitsOf(state_.maximum[h]), numerics::bitsOf(state_.sum[h]), 0, 0});
       INGOT_UNROLL
       for (u32 i = 0; i < 2 * kOwn; ++i)
-        if (chunk(i / 2) < S::kSteps)
-          store64(to + 4 + 16 * chunk(i / 2) + 8 * (i % 2) + lane_ % 4 * 2,
-                  uint2{numerics::bitsOf(acc_[i / 2][i % 2][2 * h]),
-                        numerics::bitsOf(acc_[i / 2][i % 2][2 * h + 1])});
+        if (chunk(i / 2) < S::kSteps) {
+          const ColumnPair pair = columnPair<S>(acc_[i / 2], i % 2, h, lane_);
+          store64(to + 4 + 16 * chunk(i / 2) + pair.column,
+                  uint2{numerics::bitsOf(pair.a), numerics::bitsOf(pair.b)});
+        }
     }
   }
 
-  /// One row and four of its columns per thread, segments ascending.
-  void foldPartials(const Scratch &scratch) {
-    constexpr u32 kQuads = S::kColumns / 4;
-    const u32 left = rowCount() - work_.rowBase, rows = left < 16 ? left : 16;
-    for (u32 i = threadIndex(); i < rows * kQuads; i += kAttentionThreads)
-      foldQuad(scratch, work_.rowBase + i / kQuads, i % kQuads * 4);
+  // ---- fold: segments ascending, kFoldSegments at a time. The maxima before and with each
+  // segment are a prefix maximum, which has one value however it is made, so that all factors are
+  // made side by side; what is left in order is one FMA per segment for the sum and each column.
+
+  static constexpr u32 kFoldSegments = kSharedAt >= 16384 ? 64 : 32;
+  struct FoldShared {
+    float maximum[16], sum[16]; ///< of the total
+    float here[16][kFoldSegments];
+    FoldFactors factors[16][kFoldSegments];
+  };
+  static_assert(sizeof(FoldShared) <= kSharedAt, "lies where the tiles were");
+  static constexpr u32 kQuads = S::kColumns / 4; ///< of a row, one per thread at a time
+  static constexpr u32 kPasses = (16 * kQuads + kAttentionThreads - 1) / kAttentionThreads;
+
+  u32 foldRows() const {
+    const u32 left = rowCount() - work_.rowBase;
+    return left < 16 ? left : 16;
+  }
+  u64 segmentStride() const {
+    return static_cast<u64>(S::kKvHeads) * rowCount() * Scratch::kRowFloats;
   }
 
-  void foldQuad(const Scratch &scratch, u32 row, u32 column) {
-    constexpr u32 kAhead = 4; // segments whose loads are under way
-    float maximum = numerics::kScoreStart, sum = 0.0f, total[4] = {};
-    const u64 stride = static_cast<u64>(S::kKvHeads) * rowCount() * Scratch::kRowFloats;
-    const float *from = scratch.partial(partialRow(0, row));
-    for (u32 segment = 0; segment < work_.segments; segment += kAhead) {
-      uint2 state[kAhead];
+  void foldPartials(const Scratch &scratch) {
+    auto &fold = *reinterpret_cast<FoldShared *>(keys_);
+    const u32 rows = foldRows();
+    if (threadIndex() < rows) {
+      const u32 row = work_.rowBase + threadIndex();
+      fold.maximum[threadIndex()] = numerics::kScoreStart, fold.sum[threadIndex()] = 0.0f;
+      if constexpr (S::kSinks) {
+        fold.maximum[threadIndex()] = args_.sinks[headOf(row)];
+        fold.sum[threadIndex()] = 1.0f;
+      }
+    }
+    float total[kPasses][4] = {};
+    for (u32 first = 0; first < work_.segments; first += kFoldSegments) {
+      const u32 left = work_.segments - first, count = left < kFoldSegments ? left : kFoldSegments;
+      syncThreads(); // factors before were read, the total is there
+      for (u32 row = warpId(); row < rows; row += kAttentionWarps)
+        makeFactors(scratch, fold, row, first, count);
+      syncThreads();
+      if (threadIndex() < rows)
+        foldSum(fold, threadIndex(), count);
+      INGOT_UNROLL
+      for (u32 pass = 0; pass < kPasses; ++pass) {
+        const u32 i = pass * kAttentionThreads + threadIndex();
+        if (i < rows * kQuads)
+          foldQuad(scratch, fold, i / kQuads, i % kQuads * 4, first, count, total[pass]);
+      }
+    }
+    syncThreads();
+    INGOT_UNROLL
+    for (u32 pass = 0; pass < kPasses; ++pass) {
+      const u32 i = pass * kAttentionThreads + threadIndex();
+      if (i < rows * kQuads)
+        storeQuad(work_.rowBase + i / kQuads, i % kQuads * 4, total[pass],
+                  1.0f / fold.sum[i / kQuads]);
+    }
+  }
+
+  /// Factors of a row's segments, a lane for each. One warp.
+  void makeFactors(const Scratch &scratch, FoldShared &fold, u32 row, u32 first, u32 count) {
+    const float *from = scratch.partial(partialRow(first, work_.rowBase + row));
+    float before = fold.maximum[row];
+    for (u32 base = 0; base < count; base += 32) {
+      const u32 segment = base + lane_;
+      uint2 state = {numerics::bitsOf(numerics::kScoreStart), 0};
+      if (segment < count)
+        state = load64(from + segment * segmentStride());
+      const float maximum = numerics::floatOf(state.x);
+      float upTo = maximum; // largest of the lanes up to this one
+      for (u32 d = 1; d < 32; d *= 2) {
+        const float other = shuffle(upTo, lane_ - d);
+        upTo = lane_ >= d ? larger(upTo, other) : upTo;
+      }
+      const float with = larger(before, upTo), last = shuffle(with, lane_ - 1);
+      if (segment < count) {
+        const FoldFactors factors = {numerics::exp((lane_ == 0 ? before : last) - with),
+                                     numerics::exp(maximum - with)};
+        fold.factors[row][segment] = factors;
+        fold.here[row][segment] = numerics::floatOf(state.y) * factors.here;
+      }
+      before = shuffle(with, 31);
+    }
+    if (lane_ == 0)
+      fold.maximum[row] = before;
+  }
+
+  static void foldSum(FoldShared &fold, u32 row, u32 count) {
+    float sum = fold.sum[row];
+    for (u32 segment = 0; segment < count; ++segment)
+      sum = std::fmaf(sum, fold.factors[row][segment].before, fold.here[row][segment]);
+    fold.sum[row] = sum;
+  }
+
+  void foldQuad(const Scratch &scratch, const FoldShared &fold, u32 row, u32 column, u32 first,
+                u32 count, float (&total)[4]) {
+    constexpr u32 kAhead = 8; // segments whose loads are under way
+    const float *from = scratch.partial(partialRow(first, work_.rowBase + row)) + 4 + column;
+#pragma unroll 1
+    for (u32 segment = 0; segment < count; segment += kAhead) {
       uint4 values[kAhead];
       INGOT_UNROLL
       for (u32 i = 0; i < kAhead; ++i)
-        if (segment + i < work_.segments) {
-          state[i] = load64(from + (segment + i) * stride);
-          values[i] = load128(from + (segment + i) * stride + 4 + column);
-        }
+        if (segment + i < count)
+          values[i] = load128(from + (segment + i) * segmentStride());
       INGOT_UNROLL
       for (u32 i = 0; i < kAhead; ++i)
-        if (segment + i < work_.segments) {
-          const FoldFactors factors =
-              foldRow(maximum, sum, numerics::floatOf(state[i].x), numerics::floatOf(state[i].y));
+        if (segment + i < count) {
+          const FoldFactors factors = fold.factors[row][segment + i];
           const u32 words[4] = {values[i].x, values[i].y, values[i].z, values[i].w};
           for (u32 j = 0; j < 4; ++j)
             total[j] =
                 std::fmaf(total[j], factors.before, numerics::floatOf(words[j]) * factors.here);
         }
     }
-    const u32 token = work_.first + row / S::kGroup,
-              head = work_.kvHead * S::kGroup + row % S::kGroup;
-    const float inverse = 1.0f / sum;
+  }
+
+  u32 headOf(u32 row) const { return work_.kvHead * S::kGroup + row % S::kGroup; }
+
+  void storeQuad(u32 row, u32 column, const float (&total)[4], float inverse) {
+    const u32 token = work_.first + row / S::kGroup, head = headOf(row);
     for (u32 j = 0; j < 4; ++j)
       if (column + j < S::kHeadDim)
-        resultRow<S>(args_, token)[head * S::kHeadDim + column + j] = total[j] * inverse + 0.0f;
+        resultRow<S>(args_, token).set(head * S::kHeadDim + column + j, total[j] * inverse + 0.0f);
     if (column == 0)
       clearPadding<S>(args_, token, head, 0, 1);
   }
@@ -271,6 +375,7 @@ private:
   const AttentionArgs &args_;
   const AttentionWork &work_;
   SplitShared<S> &shared_;
+  SplitScales<S> &scales_;
   u8 *keys_, *values_;
   u32 begin_, end_; ///< positions of the unit
   const u32 lane_ = unitLane();

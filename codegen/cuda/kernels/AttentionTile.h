@@ -1,24 +1,26 @@
 // One tile of attention on tensor cores: 16 query rows of one KV head against 64 positions of the
 // paged cache. Rows are tokens x query heads of the KV group: row r is token r / group, head
 // r % group. A row's bits are a function of its query and what it sees:
-//   scores    chain of k16 steps of the matrix unit from +0, times scale
+//   scores    chain of k16 steps of the matrix unit from +0 (int8: times the position's scale),
+//             times scale; a softcap behind it
 //   softmax   maximum over the visible, exp(s - maximum), exactly +0 where nothing is visible
 //   row sum   lane t of a quad adds its 16 p in ascending position; then lanes by xor 1, xor 2
-//   values    chain of k16 steps over the positions, p rounded to bfloat16, V of what no row of the
-//             work sees counts as zero (values that another row sees must be finite)
+//   values    chain of k16 steps over the positions, p (int8: times the position's scale) rounded
+//             to the unit's factors, V of what no row of the work sees counts as zero (values that
+//             another row sees must be finite)
 // Fragments: codegen/cuda/ptx/Matrix.h. Lane 4g + t has rows g and g + 8.
 #pragma once
 
-#include "codegen/cuda/kernels/Device.cuh"
-#include "runtime/artifact/KernelAbi.h"
+#include "codegen/cuda/kernels/AttentionFormat.h"
 #include "runtime/base/Numerics.h"
 
 namespace ingot::gpu {
 
 /// Constants of one attention kernel. kMaxTokens: bound of the schedule; kPartialRows: softmax
-/// states that its scratch holds.
+/// states that its scratch holds; kWindow: positions visible, 0 = all.
 template <u32 kHeadDimOf, u32 kHeadsOf, u32 kKvHeadsOf, u32 kBlockTokensOf, u32 kMaxTokensOf,
-          u32 kPartialRowsOf>
+          u32 kPartialRowsOf, abi::KvFormat kFormat = abi::KvFormat::Bf16, u32 kWindowOf = 0,
+          bool kSoftcapOf = false, bool kSinksOf = false>
 struct AttentionShape {
   static constexpr u32 kHeadDim = kHeadDimOf, kHeads = kHeadsOf, kKvHeads = kKvHeadsOf;
   static constexpr u32 kBlockTokens = kBlockTokensOf, kMaxTokens = kMaxTokensOf;
@@ -26,25 +28,40 @@ struct AttentionShape {
   static constexpr u32 kGroup = kHeads / kKvHeads;           ///< query heads per KV head
   static constexpr u32 kColumns = (kHeadDim + 15) / 16 * 16; ///< of a row of the cache
   static constexpr u32 kSteps = kColumns / 16;               ///< instructions along a head
-  static constexpr abi::KvRowsLayout kLayout = {1, kKvHeads, kHeadDim, kBlockTokens};
+  static constexpr abi::KvRowsLayout kLayout = {1, kKvHeads, kHeadDim, kBlockTokens, kFormat};
+  static constexpr u32 kWindow = kWindowOf;
+  static constexpr bool kSoftcap = kSoftcapOf, kSinks = kSinksOf;
+  using Format = CacheFormat<kFormat>;
+  using Scales = TileScales<Format::kScaled>;
   static_assert(kHeads % kKvHeads == 0 && kHeadDim % 2 == 0 && kHeadDim <= 256);
   static_assert(kBlockTokens % 16 == 0, "16 positions lie in one block");
 
   // A tile in shared memory: rows of 16-byte chunks, arranged so that eight rows of one chunk never
   // meet in a bank.
-  static constexpr bool kSwizzled = kColumns % 64 == 0;
-  static constexpr u32 kChunks = kColumns / 8;
-  static constexpr u32 kRowChunks = kChunks + (kSwizzled ? 0 : 1);
+  static constexpr u32 kRowBytes = kLayout.rowBytes();
+  static constexpr bool kSwizzled = kRowBytes % 128 == 0;
+  static constexpr u32 kChunks = kRowBytes / 16;
+  static constexpr u32 kRowChunks = kSwizzled ? kChunks : kChunks | 1;
   static constexpr u32 kTileBytes = 64 * kRowChunks * 16;
   template <class Byte>
   static Byte *place(Byte *tile, u32 row, u32 chunk) {
     return tile + (row * kRowChunks + (kSwizzled ? chunk ^ (row & 7u) : chunk)) * 16;
   }
 
+  static constexpr bool kRounded = false; ///< results are float32 rows
+
   /// Split way: tiles in shared memory at once.
-  static constexpr u32 kTiles = kColumns <= 64 ? 4 : kColumns <= 128 ? 2 : 1;
-  /// Whether long runs of tokens share tiles (AttentionShared.h).
-  static constexpr bool kSharing = kMaxTokens > 16 && kColumns <= 128;
+  static constexpr u32 kTiles = kRowBytes <= 128 ? 4 : kRowBytes <= 256 ? 2 : 1;
+  /// Whether long runs of tokens share tiles (AttentionShared.h); rows of such a unit, and warps
+  /// that share 16 rows, each with part of the columns.
+  static constexpr bool kSharing = kMaxTokens > 16;
+  static constexpr u32 kSharers = kColumns <= 128 ? 1 : 2, kSharedRows = 64 / kSharers;
+};
+
+/// A shape whose kernel rounds its results to bf16 rows.
+template <class S>
+struct RoundedResults : S {
+  static constexpr bool kRounded = true;
 };
 
 inline constexpr u32 kAttentionThreads = 128, kAttentionWarps = kAttentionThreads / 32;
@@ -57,9 +74,11 @@ struct AttentionArgs {
   const abi::BatchView *batch;
   const abi::KvView *view;
   const u8 *queries; ///< bf16 rows
-  u8 *results;       ///< f32 rows
+  u8 *results;       ///< f32 rows, or bf16 where the shape says kRounded
   u8 *scratch;
   float scale;
+  float softcap, softcapInverse; ///< where the shape says kSoftcap
+  const float *sinks;            ///< [heads], where the shape says kSinks
 };
 
 /// The cache of one sequence and KV head.
@@ -88,6 +107,12 @@ struct AttentionWork {
 /// be kept in registers across units of both kinds.
 inline u32 unitLane() { return shuffle(laneId(), laneId()); }
 
+/// The block of position `base` at the cache's KV head.
+template <class S>
+inline const u8 *blockOf(const AttentionCache &cache, u32 base) {
+  return cache.head + cache.blocks[base / S::kBlockTokens] * cache.blockBytes;
+}
+
 /// Starts copies of the tile at position `first`: zeros outside [begin, end), which is never read.
 /// Warp w copies rows 16w..; all four take part.
 template <class S>
@@ -96,15 +121,45 @@ inline void copyTile(u8 *tile, const AttentionCache &cache, bool values, u32 fir
   const u32 base = first + warpId() * 16;
   const u8 *from = cache.head;
   if (base < end && base + 16 > begin)
-    from += cache.blocks[base / S::kBlockTokens] * cache.blockBytes +
-            base % S::kBlockTokens * S::kLayout.rowBytes() + (values ? S::kLayout.valuesAt() : 0);
+    from = blockOf<S>(cache, base) + base % S::kBlockTokens * S::kRowBytes +
+           (values ? S::kLayout.valuesAt() : 0);
 #pragma unroll 1 // addresses of many rows would cost registers
-  for (u32 i = 0; i < 16 * S::kChunks / 32; ++i) {
-    const u32 row = (i * 32 + lane) / S::kChunks, chunk = (i * 32 + lane) % S::kChunks;
+  for (u32 i = lane; i < 16 * S::kChunks; i += 32) {
+    const u32 row = i / S::kChunks, chunk = i % S::kChunks;
     const bool valid = base + row >= begin && base + row < end;
     copyAsync16OrZero(S::place(tile, warpId() * 16 + row, chunk),
-                      valid ? from + row * S::kLayout.rowBytes() + chunk * 16 : cache.head, valid);
+                      valid ? from + row * S::kRowBytes + chunk * 16 : cache.head, valid);
   }
+}
+
+/// The same for the scales of its keys and values. Four positions travel together: of those that
+/// nobody sees, any number may arrive.
+template <class S>
+inline void copyScales(typename S::Scales &scales, const AttentionCache &cache, u32 first,
+                       u32 begin, u32 end, u32 lane) {
+  if constexpr (S::Format::kScaled) {
+    const u32 row = warpId() * 16 + lane % 4 * 4, base = first + row;
+    if (lane >= 8)
+      return;
+    const bool values = lane >= 4, valid = base < end && base + 4 > begin;
+    const u8 *from = cache.head;
+    if (valid)
+      from = blockOf<S>(cache, base) + base % S::kBlockTokens * 4 +
+             (values ? S::kLayout.valueScalesAt() : S::kLayout.scalesAt());
+    copyAsync16OrZero((values ? scales.values : scales.keys) + row, from, valid);
+  }
+}
+
+/// First position that a token sees.
+template <class S>
+inline u32 visibleFrom(const abi::BatchView &batch, u32 token) {
+  const u32 begin = batch.visibleBegin[token];
+  if constexpr (S::kWindow != 0) {
+    const u32 end = batch.visibleEnd[token];
+    const u32 last = end > S::kWindow ? end - S::kWindow : 0;
+    return begin > last ? begin : last;
+  }
+  return begin;
 }
 
 /// What the two rows of a lane see.
@@ -129,8 +184,9 @@ inline LaneRows laneRows(const AttentionWork &work, u32 rowBase, u32 lane) {
   }
   return rows;
 }
+template <class S>
 inline LaneRanges laneRanges(const AttentionArgs &args, const LaneRows &rows) {
-  return {{args.batch->visibleBegin[rows.token[0]], args.batch->visibleBegin[rows.token[1]]},
+  return {{visibleFrom<S>(*args.batch, rows.token[0]), visibleFrom<S>(*args.batch, rows.token[1])},
           {args.batch->visibleEnd[rows.token[0]], args.batch->visibleEnd[rows.token[1]]}};
 }
 
@@ -150,7 +206,7 @@ inline void loadQuery(QueryOperands<S> &q, const AttentionArgs &args, const Lane
     for (u32 i = 0; i < 4; ++i) {
       const u32 h = i % 2, d = 16 * k + i / 2 * 8 + lane % 4 * 2;
       const u8 *from = args.queries + rows.token[h] * kRowBytes + rows.head[h] * (S::kHeadDim * 2);
-      a[i] = rows.real[h] && d < S::kHeadDim ? load32(from + d * 2) : 0u;
+      a[i] = rows.real[h] && d < S::kHeadDim ? S::Format::query(load32(from + d * 2)) : 0u;
     }
     store128(q[k][lane], uint4{a[0], a[1], a[2], a[3]});
   }
@@ -166,12 +222,26 @@ inline void tileScores(float (&s)[8][4], const QueryOperands<S> &q, const u8 *ke
   for (u32 k = 0; k < S::kSteps; ++k) {
     const uint4 words = load128(q[k][lane]);
     const u32 a[4] = {words.x, words.y, words.z, words.w};
-    INGOT_UNROLL
-    for (u32 n = 0; n < 4; ++n) {
-      u32 b[4];
-      ldmatrix4(b, S::place(keys, n * 16 + lane % 8 + lane / 16 * 8, 2 * k + lane / 8 % 2));
-      mmaBf16(s[2 * n], a, b[0], b[1]);
-      mmaBf16(s[2 * n + 1], a, b[2], b[3]);
+    if constexpr (S::Format::kBytes) {
+      INGOT_UNROLL
+      for (u32 n = 0; n < 8; n += 4) {
+        u32 bytes[4];
+        ldmatrix4(bytes, S::place(keys, n * 8 + lane, k));
+        INGOT_UNROLL
+        for (u32 j = 0; j < 4; ++j) {
+          u32 b[2];
+          S::Format::keyPairs(bytes[j], b[0], b[1]);
+          S::Format::multiply(s[n + j], a, b[0], b[1]);
+        }
+      }
+    } else {
+      INGOT_UNROLL
+      for (u32 n = 0; n < 4; ++n) {
+        u32 b[4];
+        ldmatrix4(b, S::place(keys, n * 16 + lane % 8 + lane / 16 * 8, 2 * k + lane / 8 % 2));
+        S::Format::multiply(s[2 * n], a, b[0], b[1]);
+        S::Format::multiply(s[2 * n + 1], a, b[2], b[3]);
+      }
     }
   }
 }
@@ -193,12 +263,28 @@ inline u32 visibleBits(const LaneRanges &rows, u32 first, u32 lane) {
 
 inline float larger(float a, float b) { return b > a ? b : a; }
 
+/// The numbers of positions 8n + 2t and the next.
+struct ScalePair {
+  float x[2];
+};
+inline ScalePair scalesOf(const float (&scales)[64], u32 n, u32 lane) {
+  const uint2 words = load64(scales + 8 * n + lane % 4 * 2);
+  return {{numerics::floatOf(words.x), numerics::floatOf(words.y)}};
+}
+
 /// Scales the scores; maximum[h] over the visible of the tile and what it held before.
-inline void tileMaximum(float (&s)[8][4], float scale, u32 visible, float (&maximum)[2]) {
+template <class S>
+inline void tileMaximum(float (&s)[8][4], const AttentionArgs &args,
+                        const typename S::Scales &scales, u32 visible, u32 lane,
+                        float (&maximum)[2]) {
   INGOT_UNROLL
   for (u32 i = 0; i < 32; ++i) {
     float &score = s[i / 4][i % 4];
-    score = score * scale;
+    if constexpr (S::Format::kScaled)
+      score = score * scalesOf(scales.keys, i / 4, lane).x[i % 2];
+    score = score * args.scale;
+    if constexpr (S::kSoftcap)
+      score = numerics::softcapped(score, args.softcap, args.softcapInverse);
     if (visible >> i & 1u)
       maximum[i / 2 % 2] = larger(maximum[i / 2 % 2], score);
   }
@@ -210,8 +296,10 @@ inline void tileMaximum(float (&s)[8][4], float scale, u32 visible, float (&maxi
 }
 
 /// Scores become p, rounded into operands A of the product with V; sum[h]: sum of the row's p.
-inline void tileWeights(const float (&s)[8][4], const float (&maximum)[2], u32 visible,
-                        u32 (&p)[4][4], float (&sum)[2]) {
+template <class S>
+inline void tileWeights(const float (&s)[8][4], const typename S::Scales &scales,
+                        const float (&maximum)[2], u32 visible, u32 lane, u32 (&p)[4][4],
+                        float (&sum)[2]) {
   sum[0] = sum[1] = 0.0f;
   INGOT_UNROLL
   for (u32 n = 0; n < 8; ++n) {
@@ -219,11 +307,14 @@ inline void tileWeights(const float (&s)[8][4], const float (&maximum)[2], u32 v
     INGOT_UNROLL
     for (u32 i = 0; i < 4; ++i) {
       const float weight = numerics::exp(s[n][i] - maximum[i / 2]);
-      e[i] = visible >> (4 * n + i) & 1u ? weight : 0.0f;
+      const bool seen = (visible >> (4 * n + i) & 1u) != 0;
+      e[i] = seen ? weight : 0.0f;
       sum[i / 2] = sum[i / 2] + e[i];
+      if constexpr (S::Format::kScaled)
+        e[i] = seen ? weight * scalesOf(scales.values, n, lane).x[i % 2] : 0.0f;
     }
-    p[n / 2][n % 2 * 2] = packBf16(e[0], e[1]);
-    p[n / 2][n % 2 * 2 + 1] = packBf16(e[2], e[3]);
+    p[n / 2][n % 2 * 2] = S::Format::pack(e[0], e[1]);
+    p[n / 2][n % 2 * 2 + 1] = S::Format::pack(e[2], e[3]);
   }
   INGOT_UNROLL
   for (u32 h = 0; h < 2; ++h) {
@@ -239,16 +330,45 @@ inline void scaleRows(float (&acc)[4], const float (&alpha)[2]) {
     acc[i] = acc[i] * alpha[i / 2];
 }
 
-/// Columns 16 c.. of the tile's values into the accumulators of those columns.
+/// Columns 16 c.. of the tile's values into the accumulators of those columns (accColumns).
 template <class S>
 inline void addValues(float (&acc)[2][4], const u32 (&p)[4][4], const u8 *values, u32 c, u32 lane) {
-  INGOT_UNROLL
-  for (u32 k = 0; k < 4; ++k) {
-    u32 b[4];
-    ldmatrix4Transposed(b, S::place(values, k * 16 + lane % 16, 2 * c + lane / 16));
-    mmaBf16(acc[0], p[k], b[0], b[1]);
-    mmaBf16(acc[1], p[k], b[2], b[3]);
+  if constexpr (S::Format::kBytes) {
+    INGOT_UNROLL
+    for (u32 k = 0; k < 4; k += 2) {
+      u32 bytes[4];
+      ldmatrix4Transposed(bytes, S::place(values, k * 16 + lane, c));
+      INGOT_UNROLL
+      for (u32 j = 0; j < 2; ++j) {
+        u32 first[2], second[2]; // of columns 2g and 2g + 1
+        S::Format::valuePairs(bytes[2 * j], first[0], second[0]);
+        S::Format::valuePairs(bytes[2 * j + 1], first[1], second[1]);
+        S::Format::multiply(acc[0], p[k + j], first[0], first[1]);
+        S::Format::multiply(acc[1], p[k + j], second[0], second[1]);
+      }
+    }
+  } else {
+    INGOT_UNROLL
+    for (u32 k = 0; k < 4; ++k) {
+      u32 b[4];
+      ldmatrix4Transposed(b, S::place(values, k * 16 + lane % 16, 2 * c + lane / 16));
+      S::Format::multiply(acc[0], p[k], b[0], b[1]);
+      S::Format::multiply(acc[1], p[k], b[2], b[3]);
+    }
   }
+}
+
+/// Two neighbouring columns of row g + 8h in the accumulators of 16 columns: pair i (0, 1).
+struct ColumnPair {
+  u32 column; ///< of the 16
+  float a, b;
+};
+template <class S>
+inline ColumnPair columnPair(const float (&acc)[2][4], u32 i, u32 h, u32 lane) {
+  if constexpr (S::Format::kBytes)
+    return {lane % 4 * 4 + 2 * i, acc[0][2 * h + i], acc[1][2 * h + i]};
+  else
+    return {8 * i + lane % 4 * 2, acc[i][2 * h], acc[i][2 * h + 1]};
 }
 
 // ---- Segments -----------------------------------------------------------------------------------
@@ -258,6 +378,14 @@ struct RowStates {
   float maximum[2] = {numerics::kScoreStart, numerics::kScoreStart};
   float sum[2] = {0.0f, 0.0f};
 };
+
+/// What the fold of a lane's rows starts from.
+template <class S>
+inline RowStates foldStart(const AttentionArgs &args, const LaneRows &rows) {
+  if constexpr (S::kSinks)
+    return {{args.sinks[rows.head[0]], args.sinks[rows.head[1]]}, {1.0f, 1.0f}};
+  return {};
+}
 
 /// Factors of one fold: total = fma(total, before, segment * here).
 struct FoldFactors {
@@ -286,10 +414,31 @@ inline void foldValues(float (&total)[4], const float (&segment)[4],
 
 // ---- Results ------------------------------------------------------------------------------------
 
+/// A row of results.
 template <class S>
-inline float *resultRow(const AttentionArgs &args, u32 token) {
-  return reinterpret_cast<float *>(args.results +
-                                   token * abi::f32RowBytes(S::kHeads * S::kHeadDim));
+struct ResultRow {
+  static constexpr u32 kWidth = S::kHeads * S::kHeadDim;
+  static constexpr u64 kRowBytes =
+      S::kRounded ? abi::bf16RowBytes(kWidth) : abi::f32RowBytes(kWidth);
+
+  u8 *row;
+  void set(u32 c, float value) const {
+    if constexpr (S::kRounded)
+      reinterpret_cast<u16 *>(row)[c] = numerics::toBf16(value);
+    else
+      reinterpret_cast<float *>(row)[c] = value;
+  }
+  /// Columns c and c + 1; c even.
+  void set(u32 c, float a, float b) const {
+    if constexpr (S::kRounded)
+      *reinterpret_cast<u32 *>(row + c * 2) = packBf16(a, b);
+    else
+      store64(row + c * 4, uint2{numerics::bitsOf(a), numerics::bitsOf(b)});
+  }
+};
+template <class S>
+inline ResultRow<S> resultRow(const AttentionArgs &args, u32 token) {
+  return {args.results + token * ResultRow<S>::kRowBytes};
 }
 
 /// The row with a token's last head writes the padding behind it; `lane` of `lanes` that share it.
@@ -299,7 +448,7 @@ inline void clearPadding(const AttentionArgs &args, u32 token, u32 head, u32 lan
   if constexpr (kWidth != kPadded)
     if (head == S::kHeads - 1)
       for (u32 c = kWidth + lane; c < kPadded; c += lanes)
-        resultRow<S>(args, token)[c] = 0.0f;
+        resultRow<S>(args, token).set(c, 0.0f);
 }
 
 /// Writes total / sum + 0 of the 16 columns from 16 c on.
@@ -308,13 +457,13 @@ inline void storeColumns(const AttentionArgs &args, const LaneRows &rows, u32 c,
                          const float (&total)[2][4], const float (&inverse)[2], u32 lane) {
   INGOT_UNROLL
   for (u32 i = 0; i < 4; ++i) {
-    const u32 n = i / 2, h = i % 2, d = 16 * c + 8 * n + lane % 4 * 2;
-    if (!rows.real[h] || d >= S::kHeadDim)
-      continue;
-    const float a = total[n][2 * h] * inverse[h] + 0.0f;
-    const float b = total[n][2 * h + 1] * inverse[h] + 0.0f;
-    store64(resultRow<S>(args, rows.token[h]) + rows.head[h] * S::kHeadDim + d,
-            uint2{numerics::bitsOf(a), numerics::bitsOf(b)});
+    const u32 h = i % 2;
+    const ColumnPair pair = columnPair<S>(total, i / 2, h, lane);
+    const u32 d = 16 * c + pair.column;
+    if (rows.real[h] && d < S::kHeadDim)
+      resultRow<S>(args, rows.token[h])
+          .set(rows.head[h] * S::kHeadDim + d, pair.a * inverse[h] + 0.0f,
+               pair.b * inverse[h] + 0.0f);
   }
 }
 

@@ -1,7 +1,8 @@
 // Who does what in paged attention. The table of the batch (items of up to abi::kAttentionTokens
 // tokens of one sequence) becomes a list of units, the same in every block:
-//   shared  long runs of tokens (a prompt's chunk): up to 64 rows share the tiles they read, over
-//           all they see. Neighbouring items of a sequence are taken together.
+//   shared  long runs of tokens (a prompt's chunk): up to 64 rows (32 of wide heads) share the
+//   tiles
+//           they read, over all they see. Neighbouring items of a sequence are taken together.
 //   split   16 rows, one segment of 256 positions; its softmax state goes to scratch, and the last
 //           of the row's units folds the segments in ascending order
 //   whole   16 rows, all segments: where scratch does not hold the states of a step, or there is
@@ -63,6 +64,10 @@ struct WorkShared {
 template <class S>
 class WorkList {
 public:
+  /// An item has at most so many units per segment that it sees.
+  static constexpr u32 kUnitsPerSegment =
+      (abi::kAttentionTokens * S::kGroup + 15) / 16 * S::kKvHeads;
+
   WorkList(const AttentionArgs &args, WorkShared<S> &shared)
       : batch_(*args.batch), view_(*args.view), shared_(shared) {
     windows_ = (batch_.attentionItems + kWindowItems - 1) / kWindowItems;
@@ -128,7 +133,7 @@ private:
     work.shared = cost.shared != 0;
     work.split = split_ && !work.shared && work.segments > 1;
     // Innermost the rows, which read the same positions.
-    const u32 tileRows = work.shared ? 64 : 16;
+    const u32 tileRows = work.shared ? S::kSharedRows : 16;
     const u32 tiles = (cost.tokens * S::kGroup + tileRows - 1) / tileRows;
     work.rowBase = index % tiles * tileRows;
     work.kvHead = index / tiles % S::kKvHeads;
@@ -181,7 +186,8 @@ private:
     }
     addRange(cost);
     const u32 rows = cost.tokens * S::kGroup;
-    const u32 tiles = cost.shared != 0 ? (rows + 63) / 64 : (rows + 15) / 16;
+    const u32 tileRows = cost.shared != 0 ? S::kSharedRows : 16;
+    const u32 tiles = (rows + tileRows - 1) / tileRows;
     const u32 segments = segmentsOf(cost);
     cost.wholeUnits = cost.splitUnits = tiles * S::kKvHeads;
     if (cost.shared == 0) {
@@ -194,7 +200,7 @@ private:
   void addRange(ItemCost &cost) const {
     cost.begin = ~0u;
     for (u32 t = cost.first; t < cost.first + cost.tokens; ++t) {
-      const u32 begin = batch_.visibleBegin[t], end = batch_.visibleEnd[t];
+      const u32 begin = visibleFrom<S>(batch_, t), end = batch_.visibleEnd[t];
       cost.begin = begin < cost.begin ? begin : cost.begin;
       cost.end = end > cost.end ? end : cost.end;
     }
