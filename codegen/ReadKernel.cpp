@@ -109,8 +109,8 @@ private:
   /// their kernels see plain rows.
   uint32_t rotaryPairsOf(Value value) {
     auto argument = dyn_cast<BlockArgument>(value);
-    auto param = argument ? fused_.getInputs()[argument.getArgNumber()].getDefiningOp<ParamOp>()
-                          : ParamOp();
+    auto param =
+        argument ? fused_.getInputs()[argument.getArgNumber()].getDefiningOp<ParamOp>() : ParamOp();
     return param ? static_cast<uint32_t>(param.getRotaryPairs().value_or(0)) : 0;
   }
 

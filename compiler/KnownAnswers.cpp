@@ -154,7 +154,8 @@ private:
     batch.append(0, 0, ids, /*returnAll=*/false);
     reference::KvState state;
     Evaluator evaluator(module_, weights_);
-    evaluator.setMatrixUnit(unit);
+    evaluator.setMatrixUnit(unit,
+                            matrix::fp8UnitOf(unit.products == matrix::kAmpere.products ? 89 : 90));
     INGOT_ASSIGN(std::vector<reference::Rows> results,
                  evaluator.run(entry.getName().str(), batch, state));
     if (results.size() != 1 || results[0].rows != 1 || results[0].floats.empty())

@@ -52,6 +52,10 @@ enum class CodeTarget { Cpu, Cuda };
 inline constexpr llvm::StringLiteral kTargetAttr = "ingot.target";
 CodeTarget targetOf(mlir::Operation *op);
 
+/// How elements of a matrix are stored (names of runtime/artifact/WeightLayout.h): "bf16", "int4",
+/// ...; empty for float32.
+llvm::StringRef storageFormat(mlir::Type element);
+
 /// Row space of a row tensor: its encoding, or Tokens when it has none.
 RowSpace rowSpaceOf(mlir::Type type);
 

@@ -25,5 +25,5 @@ std::optional<ingot::QuantizeSpec> ingot::quantizeSpecOf(ParamOp param) {
   if (!element)
     return std::nullopt;
   return QuantizeSpec{static_cast<int>(element.getBits()), element.getGroup(),
-                      param.getClipSearch()};
+                      param.getClipSearch(), element.getNumber() == WeightNumber::e4m3};
 }

@@ -1,6 +1,7 @@
 #include "codegen/cuda/EmitMatmul.h"
 
 #include "codegen/cuda/EpilogueText.h"
+#include "codegen/cuda/HopperTiles.h"
 #include "codegen/cuda/MatmulTiles.h"
 #include "codegen/cuda/kernels/Types.h"
 #include "runtime/base/Format.h"
@@ -30,19 +31,9 @@ public:
     const char *family = few ? "Few" : "Many";
     if (norm_ && !few)
       return refuse("a norm before the linear is for few tokens");
-    source.text = format("#include \"codegen/cuda/kernels/Matmul%s.cuh\"\n%s\n"
-                         "namespace ingot::gpu::%s_ {\n%s%s"
-                         "struct Epilogue {\n  template <u32 kCount>\n"
-                         "  static void apply(const KernelArgs &args, const Spot &at, "
-                         "const Values<kCount> &v%d) {\n%s  }\n};\n"
-                         "static_assert(%s<Config, Tile>::kBytes == %u);\n}\n\n"
-                         "INGOT_KERNEL(%s, %u) {\n  using namespace ingot::gpu::%s_;\n"
-                         "  ingot::gpu::matmul%s<Config, Tile, Epilogue>(args);\n}\n",
-                         family, norm_ ? "#include \"codegen/cuda/kernels/MatmulNorm.cuh\"\n" : "",
-                         name_.c_str(), config().c_str(), tile.c_str(),
-                         program_.ops[linearAt_].results[0], epilogue.body.c_str(),
-                         few ? "FewShared" : "ManyShape", source.shape.dynamicSharedBytes,
-                         name_.c_str(), source.shape.threads, name_.c_str(), family);
+    source.text = text(family, few ? "FewShared" : "ManyShape", tile, epilogue, source.shape);
+    if (const auto hopper = chooseHopperTile(shape_, bound_); hopper && !few)
+      source.variants.push_back(hopperVariant(*hopper, epilogue));
     return source;
   }
 
@@ -50,6 +41,35 @@ private:
   Status refuse(const std::string &why) const {
     return Status(ErrorClass::Internal, "cuda-kernel",
                   format("kernel '%s': %s", name_.c_str(), why.c_str()));
+  }
+
+  /// A unit of `family` whose geometry is a template `geometry`.
+  std::string text(const char *family, const char *geometry, const std::string &tile,
+                   const EpilogueText &epilogue, const LaunchShape &shape) const {
+    const bool maps = !shape.maps.empty();
+    return format("#include \"codegen/cuda/kernels/Matmul%s.cuh\"\n%s\n"
+                  "namespace ingot::gpu::%s_ {\n%s%s"
+                  "struct Epilogue {\n  template <u32 kCount>\n"
+                  "  static void apply(const KernelArgs &args, const Spot &at, "
+                  "const Values<kCount> &v%d) {\n%s  }\n};\n"
+                  "static_assert(%s<Config, Tile>::kBytes == %u);\n}\n\n"
+                  "INGOT_KERNEL%s(%s, %u) {\n  using namespace ingot::gpu::%s_;\n"
+                  "  ingot::gpu::matmul%s<Config, Tile, Epilogue>(args%s);\n}\n",
+                  family, norm_ ? "#include \"codegen/cuda/kernels/MatmulNorm.cuh\"\n" : "",
+                  name_.c_str(), config().c_str(), tile.c_str(), program_.ops[linearAt_].results[0],
+                  epilogue.body.c_str(), geometry, shape.dynamicSharedBytes,
+                  maps ? "_WITH_MAPS" : "", name_.c_str(), shape.threads, name_.c_str(), family,
+                  maps ? ", maps" : "");
+  }
+
+  KernelVariant hopperVariant(const HopperTile &tile, const EpilogueText &epilogue) const {
+    const LaunchShape shape = hopperLaunch(
+        shape_, tile, {uint32_t(rowsSlot_), uint32_t(weightSlot_), program_.returnedRows});
+    const std::string tileText =
+        format("struct Tile {\n"
+               "  static constexpr u32 kConsumers = %u, kTokens = %u, kStages = %u;\n};\n",
+               tile.consumers, tile.tokens, tile.stages);
+    return {"sm_90a", text("Hopper", "HopperShape", tileText, epilogue, shape), shape};
   }
 
   const ProgramValue &value(int index) const { return program_.values[size_t(index)]; }
@@ -78,8 +98,8 @@ private:
     const ProgramValue &rows = value(linear.operands[0]);
     const ProgramValue &weight = value(linear.operands[1]);
     if (weight.weight.kind != LayoutKind::Mma16 || !joins(rows.kind, weight.weight.format))
-      return refuse("a matmul takes a weight in layout mma16 and rows of bf16, or of the weight's "
-                    "own fp16, int8 or fp8");
+      return refuse("a matmul takes bf16 rows, or rows of the weight's own fp16, int8 or fp8, and "
+                    "a weight in layout mma16");
     rows_ = rows.kind;
     for (const ProgramValue &value : program_.values)
       if (value.slot >= gpu::kMaxSlots)
@@ -137,9 +157,9 @@ private:
                   "  static constexpr u32 kOutputs = %u, kColumns = %u, kGroup = %u, kSpan = %u;\n"
                   "  static constexpr bool kReturned = %s;\n"
                   "  static constexpr int kRowsSlot = %d, kWeightSlot = %d;\n%s};\n",
-                  kKinds[size_t(shape_.format)], rowNumber(), shape_.outputs, shape_.columns, shape_.group,
-                  shape_.span, program_.returnedRows ? "true" : "false", rowsSlot_, weightSlot_,
-                  normConfig().c_str());
+                  kKinds[size_t(shape_.format)], rowNumber(), shape_.outputs, shape_.columns,
+                  shape_.group, shape_.span, program_.returnedRows ? "true" : "false", rowsSlot_,
+                  weightSlot_, normConfig().c_str());
   }
 
   std::string normConfig() const {

@@ -46,7 +46,7 @@ public:
 
   Result<KernelSource> emit() {
     for (const ProgramValue &value : program_.values)
-      if (value.slot + (value.kind == ValueKind::QuantRows ? 1 : 0) >= kMaxSlots)
+      if (value.slot + (hasScaleSlot(value.kind) ? 1 : 0) >= kMaxSlots)
         return noRowwise(name_, "more than 16 slots");
     for (size_t i = 0; i < program_.values.size(); ++i)
       if (program_.values[i].kind == ValueKind::F32Rows && !made_[i])
@@ -93,12 +93,18 @@ private:
     inShared_.assign(program_.values.size(), false);
     for (const ProgramOp &op : program_.ops) {
       for (int operand : op.operands)
-        uses_[operand] += op.kind == OpKind::Rope || op.kind == OpKind::RmsNorm ? 2 : 1;
+        uses_[operand] += readsTwice(op) ? 2 : 1;
       for (int result : op.results) {
         made_[result] = true;
         uses_[result] += program_.values[result].slot >= 0;
       }
     }
+  }
+
+  /// Whether an op needs the columns of its operand more than once.
+  bool readsTwice(const ProgramOp &op) const {
+    return op.kind == OpKind::Rope || op.kind == OpKind::RmsNorm || op.kind == OpKind::LayerNorm ||
+           (op.kind == OpKind::Quantize && value(op.results[0]).kind != ValueKind::QuantRows);
   }
 
   const ProgramValue &value(int index) const { return program_.values[index]; }
@@ -182,6 +188,16 @@ private:
       return true;
     case OpKind::RmsNorm:
       return norm(op, out);
+    case OpKind::LayerNorm: {
+      const std::string row = wholeRow(op, out);
+      line(format("const auto %s_scale = rowLayerScale(team, %s, %af, %s);", v(out).c_str(),
+                  row.c_str(), double(op.eps), shared("float", 8).c_str()));
+      define(out,
+             format("layerNorm(%s, %s_scale, %s, %s)", row.c_str(), v(out).c_str(),
+                    parameter(op, 1).c_str(), parameter(op, 2).c_str()),
+             false);
+      return true;
+    }
     case OpKind::Rope:
       define(out, format("rope<%lld>(%s, %s)", (long long)op.headDim, a.c_str(), b.c_str()), false);
       return true;
@@ -193,15 +209,17 @@ private:
     }
   }
 
-  bool norm(const ProgramOp &op, int out) {
+  /// The row of a norm, which one warp walks: from shared memory, where it fits.
+  std::string wholeRow(const ProgramOp &op, int out) {
     const int from = op.operands[0];
-    std::string row = v(from);
+    const std::string kept = v(out) + "_row";
+    return !inShared_[from] && keep(kept, v(from), value(from).columns) ? kept : v(from);
+  }
+
+  bool norm(const ProgramOp &op, int out) {
     const std::string eps = format("%a", double(op.eps)) + "f";
     if (op.headDim == 0) {
-      // One warp walks the row: from shared memory, where it fits.
-      if (const std::string kept = v(out) + "_row";
-          !inShared_[from] && keep(kept, row, value(from).columns))
-        row = kept;
+      const std::string row = wholeRow(op, out);
       line(format("const float %s_scale = rowScale(team, %s, %s, %s);", v(out).c_str(), row.c_str(),
                   eps.c_str(), shared("float", 4).c_str()));
       define(
@@ -210,6 +228,7 @@ private:
           false);
       return true;
     }
+    const std::string row = operand(op, 0);
     const int64_t heads = columns(op) / op.headDim;
     line(format("const float *%s_scales = headScales<%lld>(team, %s, %s, %s);", v(out).c_str(),
                 (long long)op.headDim, row.c_str(), eps.c_str(),
@@ -258,11 +277,12 @@ private:
     const int slot = value(op.operands[0]).slot;
     const auto width = (long long)value(out).columns, rows = (long long)table.rows;
     if (table.kind == LayoutKind::Row) {
-      define(out,
-             format("MemoryRow<%lld>{rowAt<const float>(args.slot[%d], tokenId<%lld>(batch, token), "
-                    "%llu)}",
-                    width, slot, rows, (ull)table.unitBytes),
-             true);
+      define(
+          out,
+          format("MemoryRow<%lld>{rowAt<const float>(args.slot[%d], tokenId<%lld>(batch, token), "
+                 "%llu)}",
+                 width, slot, rows, (ull)table.unitBytes),
+          true);
       return true;
     }
     if (table.kind != LayoutKind::Mma16) {
@@ -276,13 +296,9 @@ private:
   /// A strip is the half of a panel; what its blocks leave are scales.
   static std::string stripRow(const WeightLayout &table, int slot, long long width) {
     const uint64_t strip = table.unitBytes / 2;
-    const char *format_ = table.format == WeightFormat::Bf16   ? "Bf16"
-                          : table.format == WeightFormat::Int8 ? "Int8"
-                                                               : "Int4";
-    const uint64_t bitsPerValue = table.format == WeightFormat::Bf16   ? 16
-                                  : table.format == WeightFormat::Int8 ? 8
-                                                                       : 4;
-    const uint64_t scaleBytes = strip - 16 * table.paddedColumns() * bitsPerValue / 8;
+    static constexpr const char *kFormats[] = {"", "Bf16", "Int8", "Int4", "F16", "E4m3"};
+    const char *format_ = kFormats[size_t(table.format)];
+    const uint64_t scaleBytes = strip - 16 * table.paddedColumns() * table.bitsPerValue() / 8;
     return format("stripRow<StripRow<StripFormat::%s, %lld, %llu, %u>, %llu>(args.slot[%d], "
                   "tokenId<%lld>(batch, token))",
                   format_, width, (ull)scaleBytes, table.group, (ull)strip, slot,
@@ -292,9 +308,19 @@ private:
   bool sink(const ProgramOp &op, int out) {
     switch (op.kind) {
     case OpKind::Round:
-      line("storeRowBf16(team, " + operand(op, 0) + ", " + place(out, "u16") + ");");
+      line(format("storeRow%s(team, %s, %s);",
+                  value(out).kind == ValueKind::F16Rows ? "F16" : "Bf16", operand(op, 0).c_str(),
+                  place(out, "u16").c_str()));
       return true;
     case OpKind::Quantize:
+      if (value(out).kind != ValueKind::QuantRows) {
+        line(format("quantizeRowByScale<%s>(team, %s, %s, %s, %s);",
+                    value(out).kind == ValueKind::E4m3Rows ? "true" : "false",
+                    operand(op, 0).c_str(), place(out, "u8").c_str(),
+                    place(out, "float", 1, int64_t(abi::kRowScaleBytes)).c_str(),
+                    shared("u32", int64_t(shape_.team) / 32 * 4).c_str()));
+        return true;
+      }
       line(format("quantizeRow<%s>(team, %s, %s, %s);", value(out).floatScale ? "true" : "false",
                   operand(op, 0).c_str(), place(out, "u8").c_str(),
                   place(out, "numerics::ActGroupMeta", 1,

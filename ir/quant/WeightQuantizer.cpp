@@ -75,10 +75,24 @@ float chooseScale(const float *w, int64_t n, float levels, bool clipSearch) {
   return best;
 }
 
+/// The scale is rounded up, so that nothing is beyond the largest number; a floating-point number
+/// is as precise with one scale as with another. Scales beyond f16 cut the largest values.
+void quantizeGroupE4m3(const float *w, int64_t n, int8_t *values, uint16_t *scaleBits) {
+  const float exact = largestMagnitude(w, n) / numerics::kE4m3Limit;
+  *scaleBits = numerics::toF16(exact);
+  if (numerics::fromF16(*scaleBits) < exact && *scaleBits < 0x7bffu)
+    ++*scaleBits;
+  const float scale = numerics::fromF16(*scaleBits);
+  for (int64_t i = 0; i < n; ++i)
+    values[i] = static_cast<int8_t>(scale == 0.0f ? uint8_t(0) : numerics::toE4m3(w[i] / scale));
+}
+
 /// Values are rounded by the exact scale, so that they are those of round to nearest: rounding the
 /// stored scale moves a weight by 2^-11 of itself at most, another step would move it by 1/7.
 void quantizeGroup(const float *w, int64_t n, const QuantizeSpec &spec, int8_t *values,
                    uint16_t *scaleBits) {
+  if (spec.e4m3)
+    return quantizeGroupE4m3(w, n, values, scaleBits);
   const float levels = spec.bits == 4 ? 7.0f : 127.0f;
   const float exact = chooseScale(w, n, levels, spec.clipSearch);
   *scaleBits = numerics::toF16(exact);

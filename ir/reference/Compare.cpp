@@ -26,6 +26,12 @@ const char *kindName(RowKind kind) {
     return "qact<f32>";
   case RowKind::Int:
     return "int";
+  case RowKind::F16:
+    return "f16";
+  case RowKind::Int8Row:
+    return "qact<row>";
+  case RowKind::E4m3Row:
+    return "qact<row_e4m3>";
   }
   return "";
 }
@@ -34,6 +40,8 @@ uint64_t hashOf(const Rows &rows) {
   uint64_t hash = hash64(rows.floats.data(), rows.floats.size() * sizeof(float));
   hash = hash64(rows.ints.data(), rows.ints.size() * sizeof(int64_t), hash);
   hash = hash64(rows.int8.data(), rows.int8.size(), hash);
+  if (rows.isRowScaled())
+    hash = hash64(rows.rowScales.data(), rows.rowScales.size() * sizeof(float), hash);
   return hash64(rows.meta.data(), rows.meta.size() * sizeof(numerics::ActGroupMeta), hash);
 }
 

@@ -158,8 +158,9 @@ Status Frame::evalOp(Operation *op) {
                                                 static_cast<int64_t>(o.getHeadDim().value_or(0))));
       })
       .Case([&](LayerNormOp o) {
-        return store(o.getResult(), evalLayerNorm(rows(o.getInput()), weight(o.getGamma()),
-                                                  weight(o.getBeta()), o.getEps().convertToFloat()));
+        return store(o.getResult(),
+                     evalLayerNorm(rows(o.getInput()), weight(o.getGamma()), weight(o.getBeta()),
+                                   o.getEps().convertToFloat()));
       })
       .Case([&](RopeOp o) {
         return store(o.getResult(), evalRope(rows(o.getInput()), rows(o.getAngles()),

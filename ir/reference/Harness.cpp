@@ -4,6 +4,7 @@
 #include "ir/reference/Evaluator.h"
 #include "ir/reference/Ops.h"
 #include "ir/reference/SeededWeights.h"
+#include "ir/reference/WeightLoader.h"
 #include "runtime/base/Format.h"
 #include "runtime/base/Hash.h"
 #include "runtime/base/Random.h"
@@ -71,11 +72,10 @@ Result<Rows> floatInput(func::FuncOp function, unsigned index, int64_t rows, uin
 
 /// `rows` in the form of the argument's element type.
 Rows asElement(Rows rows, Type element) {
-  if (element.isBF16())
-    return evalRound(rows);
+  if (element.isBF16() || element.isF16())
+    return evalRound(rows, element.isF16() ? RowKind::F16 : RowKind::Bf16);
   if (auto quantized = dyn_cast<QActType>(element))
-    return evalQuantize(rows, quantized.getScale() == ActScale::pow2 ? RowKind::Int8Pow2
-                                                                     : RowKind::Int8F32);
+    return evalQuantize(rows, rowKindOf(quantized));
   return rows;
 }
 

@@ -1,5 +1,5 @@
-// Outputs are taken eight at a time, K in steps of 16: the weights of a step are decoded once for
-// all rows, the rows once for all outputs.
+// Outputs are taken eight at a time, K in steps of one instruction: the weights of a step are
+// decoded once for all rows, the rows once for all outputs.
 #include "ir/reference/MatrixLinear.h"
 
 #include <algorithm>
@@ -9,28 +9,39 @@
 namespace ingot::reference {
 namespace {
 
-/// Elements of K per instruction; outputs side by side.
-constexpr int kStep = 16, kLanes = matrix::kTileColumns;
+/// Outputs side by side.
+constexpr int kLanes = matrix::kTileColumns;
 /// K counts as padded with zeros to a multiple of this.
 constexpr int64_t kPad = 64;
 
-/// bfloat16 bits of a float that bfloat16 holds.
-uint16_t bitsOfBf16(float value) { return static_cast<uint16_t>(numerics::bitsOf(value) >> 16); }
+using matrix::Format;
 
-bool isSpecial(uint16_t bits) { return (bits & 0x7f80u) == 0x7f80u; }
+/// Bits of a number that the format holds.
+uint16_t bitsIn(Format format, float value) {
+  switch (format) {
+  case Format::Bf16:
+    return static_cast<uint16_t>(numerics::bitsOf(value) >> 16);
+  case Format::F16:
+    return numerics::toF16(value);
+  case Format::E4m3:
+    break;
+  }
+  return numerics::toE4m3(value);
+}
 
-/// The rows as factors, padded.
+/// The rows as factors of steps of kStep, padded.
+template <int kStep>
 struct DecodedRows {
-  explicit DecodedRows(const Rows &input)
+  DecodedRows(const Rows &input, Format format)
       : padded((input.columns + kPad - 1) / kPad * kPad), bits(input.rows * padded, 0),
         significand(bits.size(), 0), exponent(bits.size(), matrix::kZeroExponent),
         special(input.rows * (padded / kStep), 0) {
     for (int64_t r = 0; r < input.rows; ++r)
       for (int64_t k = 0; k < input.columns; ++k) {
         const int64_t at = r * padded + k;
-        bits[at] = bitsOfBf16(input.row(r)[k]);
-        special[at / kStep] |= isSpecial(bits[at]);
-        const matrix::Factor factor = matrix::decodeFactor(bits[at], matrix::Format::Bf16);
+        bits[at] = bitsIn(format, input.row(r)[k]);
+        special[at / kStep] |= matrix::kindOf(bits[at], format) != matrix::Kind::Finite;
+        const matrix::Factor factor = matrix::decodeFactor(bits[at], format);
         significand[at] = factor.significand;
         exponent[at] = factor.exponent;
       }
@@ -38,72 +49,112 @@ struct DecodedRows {
   int64_t padded; ///< K
   std::vector<uint16_t> bits;
   std::vector<int32_t> significand, exponent;
-  std::vector<uint8_t> special; ///< [rows][padded / 16]: an infinity or NaN among the 16
+  std::vector<uint8_t> special; ///< [rows][padded / kStep]: an infinity or NaN in the step
 };
 
-/// Sixteen k of eight outputs.
+/// One step's k of eight outputs.
+template <int kStep>
 struct WeightTile {
   uint16_t bits[kLanes][kStep];
   matrix::Factors<kStep, kLanes> factors;
   bool special;
 
-  /// Outputs n .. n + 7 (what is behind the last counts as zero), k .. k + 15.
-  void load(const Weight &weight, int64_t n, int64_t k) {
+  /// Outputs n .. n + 7 (what is behind the last counts as zero), k .. k + kStep - 1.
+  void load(const Weight &weight, int64_t n, int64_t k, Format format) {
     special = false;
     for (int i = 0; i < kStep; ++i)
       for (int lane = 0; lane < kLanes; ++lane) {
         const bool real = k + i < weight.columns && n + lane < weight.rows;
-        const int64_t at = (k + i) * weight.rows + n + lane;
-        const float value = !real                            ? 0.0f
-                            : weight.kind == WeightKind::Int ? static_cast<float>(weight.ints[at])
-                                                             : weight.floats[at];
-        const uint16_t element = bitsOfBf16(value);
-        special |= isSpecial(element);
+        const uint16_t element = bitsIn(format, real ? weight.numberAt(n + lane, k + i) : 0.0f);
+        special |= matrix::kindOf(element, format) != matrix::Kind::Finite;
         bits[lane][i] = element;
-        const matrix::Factor factor = matrix::decodeFactor(element, matrix::Format::Bf16);
+        const matrix::Factor factor = matrix::decodeFactor(element, format);
         factors.significand[i][lane] = factor.significand;
         factors.exponent[i][lane] = factor.exponent;
       }
   }
 };
 
-/// Eight sums of one row.
+/// Eight sums of one row: bits of float32, or integers.
 struct Sums {
   uint32_t bits[kLanes] = {};
   float at(int lane) const { return numerics::floatOf(bits[lane]); }
 };
 
-/// One instruction: sums += row[k .. k + 15] * tile.
-void multiply(Sums &sums, const DecodedRows &rows, int64_t row, int64_t k, const WeightTile &tile,
-              matrix::MatrixUnit unit) {
-  const int64_t at = row * rows.padded + k;
-  bool special = tile.special || rows.special[at / kStep];
-  for (int k0 = 0; k0 < kStep; k0 += unit.products) {
-    for (uint32_t bits : sums.bits)
-      special |= (bits & matrix::kInfinityBits) == matrix::kInfinityBits;
-    if (!special) {
-      matrix::stepRow<kStep>(sums.bits, &rows.significand[at], &rows.exponent[at], tile.factors, k0,
-                             unit);
-      continue;
+/// Steps of the matrix unit on floating-point factors.
+template <int kStep>
+class FloatSteps {
+public:
+  static constexpr int kDepth = kStep;
+  static constexpr bool kInteger = false;
+  FloatSteps(const Rows &input, const Weight &weight, Format format, matrix::MatrixUnit unit)
+      : weight_(weight), format_(format), unit_(unit), rows_(input, format) {}
+
+  void load(int64_t n, int64_t k) { tile_.load(weight_, n, k, format_); }
+  /// sums += row[k .. k + kStep - 1] * the loaded tile.
+  void multiply(Sums &sums, int64_t row, int64_t k) const {
+    const int64_t at = row * rows_.padded + k;
+    bool special = tile_.special || rows_.special[at / kStep];
+    for (int k0 = 0; k0 < kStep; k0 += unit_.products) {
+      for (uint32_t bits : sums.bits)
+        special |= (bits & matrix::kInfinityBits) == matrix::kInfinityBits;
+      if (!special) {
+        matrix::stepRow<kStep>(sums.bits, &rows_.significand[at], &rows_.exponent[at],
+                               tile_.factors, k0, unit_);
+        continue;
+      }
+      for (int lane = 0; lane < kLanes; ++lane)
+        sums.bits[lane] = numerics::bitsOf(
+            matrix::step(sums.at(lane), &rows_.bits[at + k0], tile_.bits[lane] + k0,
+                         std::min(unit_.products, kStep - k0), format_, unit_));
     }
-    for (int lane = 0; lane < kLanes; ++lane)
-      sums.bits[lane] = numerics::bitsOf(
-          matrix::step(sums.at(lane), &rows.bits[at + k0], tile.bits[lane] + k0,
-                       std::min(unit.products, kStep - k0), matrix::Format::Bf16, unit));
   }
-}
+
+private:
+  const Weight &weight_;
+  Format format_;
+  matrix::MatrixUnit unit_;
+  DecodedRows<kStep> rows_;
+  WeightTile<kStep> tile_;
+};
+
+/// Exact sums of products of int8.
+class IntegerSteps {
+public:
+  static constexpr int kDepth = 32;
+  static constexpr bool kInteger = true;
+  IntegerSteps(const Rows &input, const Weight &weight) : input_(input), weight_(weight) {}
+
+  void load(int64_t n, int64_t) { n_ = n; }
+  void multiply(Sums &sums, int64_t row, int64_t k) const {
+    const int64_t lanes = std::min<int64_t>(kLanes, weight_.rows - n_);
+    for (int64_t i = k; i < std::min(k + kDepth, weight_.columns); ++i) {
+      const auto a = static_cast<int32_t>(input_.row(row)[i]);
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        sums.bits[lane] += static_cast<uint32_t>(a * weight_.ints[i * weight_.rows + n_ + lane]);
+    }
+  }
+
+private:
+  const Rows &input_;
+  const Weight &weight_;
+  int64_t n_ = 0;
+};
 
 /// What the slices of a row have given so far.
 struct Accumulator {
-  Sums chain; ///< of the scale group or slice at hand
-  Sums slice; ///< integer weights: groups of the slice, scaled
+  Sums chain; ///< at hand
+  Sums slice; ///< weights with scales: chains of the slice, scaled
   Sums total; ///< slices before
 
   /// F = fma(chain, scale, F).
-  void endGroup(const float *scales, int64_t lanes) {
-    for (int64_t lane = 0; lane < lanes; ++lane)
-      slice.bits[lane] = numerics::bitsOf(std::fmaf(chain.at(lane), scales ? scales[lane] : 0.0f,
-                                                    numerics::floatOf(slice.bits[lane])));
+  void endChain(const float *scales, int64_t lanes, bool integer) {
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const float sum = integer ? static_cast<float>(static_cast<int32_t>(chain.bits[lane]))
+                                : chain.at(static_cast<int>(lane));
+      slice.bits[lane] = numerics::bitsOf(
+          std::fmaf(sum, scales ? scales[lane] : 0.0f, numerics::floatOf(slice.bits[lane])));
+    }
     chain = {};
   }
   void endSlice(bool first) {
@@ -114,43 +165,81 @@ struct Accumulator {
   }
 };
 
-} // namespace
+/// Where the chains of a linear end.
+struct Cuts {
+  Cuts(const Weight &weight, const LinearOrder &order, int64_t promote)
+      : padded((weight.columns + kPad - 1) / kPad * kPad), span(order.span ? order.span : padded),
+        group(weight.group ? weight.group : padded), promotion(promote ? promote : padded) {}
+  bool endsSlice(int64_t k) const { return k % span == 0 || k == padded; }
+  bool endsChain(int64_t k) const { return k % group == 0 || k % promotion == 0 || endsSlice(k); }
 
-void matrixLinear(const Rows &input, const Weight &weight, const LinearOrder &order, Rows &result) {
-  assert(input.kind == RowKind::Bf16 && weight.kind != WeightKind::F32 && order.step == kStep);
-  const DecodedRows rows(input);
-  const bool scaled = weight.kind == WeightKind::Int;
-  const int64_t k1 = rows.padded, span = order.span ? order.span : k1;
-  const int64_t group = scaled && weight.group ? weight.group : k1;
-  WeightTile tile;
+  int64_t padded, span, group, promotion;
+};
+
+template <class Steps>
+void multiplyAll(Steps steps, const Cuts &cuts, const Rows &input, const Weight &weight,
+                 Rows &result) {
   for (int64_t n = 0; n < weight.rows; n += kLanes) {
     const int64_t lanes = std::min<int64_t>(kLanes, weight.rows - n);
     std::vector<Accumulator> sums(input.rows);
-    for (int64_t k = 0; k < k1; k += kStep) {
-      tile.load(weight, n, k);
+    for (int64_t k = 0; k < cuts.padded; k += Steps::kDepth) {
+      steps.load(n, k);
       for (int64_t r = 0; r < input.rows; ++r)
-        multiply(sums[r].chain, rows, r, k, tile, order.unit);
-      const int64_t end = k + kStep;
-      const bool endsSlice = end % span == 0 || end == k1;
-      if (scaled && (end % group == 0 || end == k1)) {
-        const int64_t begin = k / group * group;
+        steps.multiply(sums[r].chain, r, k);
+      const int64_t end = k + Steps::kDepth;
+      if (weight.isScaled() && cuts.endsChain(end)) {
+        const int64_t begin = (end - 1) / cuts.group * cuts.group; // of the scale group
         const float *scales = begin < weight.columns
                                   ? &weight.scales[weight.groupOf(begin) * weight.rows + n]
                                   : nullptr;
         for (Accumulator &sum : sums)
-          sum.endGroup(scales, lanes);
+          sum.endChain(scales, lanes, Steps::kInteger);
       }
+      if (!cuts.endsSlice(end))
+        continue;
       for (Accumulator &sum : sums) {
-        if (!endsSlice)
-          break;
-        if (!scaled)
+        if (!weight.isScaled())
           std::swap(sum.slice, sum.chain);
-        sum.endSlice(end <= span);
+        sum.endSlice(end <= cuts.span);
       }
     }
     for (int64_t r = 0; r < input.rows; ++r)
       std::memcpy(result.row(r) + n, sums[r].total.bits, lanes * sizeof(float));
   }
+  if (input.isRowScaled())
+    for (int64_t r = 0; r < input.rows; ++r)
+      for (int64_t n = 0; n < weight.rows; ++n)
+        result.row(r)[n] = result.row(r)[n] * input.rowScales[r];
+}
+
+} // namespace
+
+bool hasMatrixLinear(const Rows &input, const Weight &weight) {
+  switch (input.kind) {
+  case RowKind::Bf16:
+    return weight.kind == WeightKind::Bf16 || weight.isScaled();
+  case RowKind::F16:
+    return weight.kind == WeightKind::F16;
+  case RowKind::Int8Row:
+    return weight.kind == WeightKind::Int;
+  case RowKind::E4m3Row:
+    return weight.kind == WeightKind::E4m3;
+  default:
+    return false;
+  }
+}
+
+void matrixLinear(const Rows &input, const Weight &weight, const LinearOrder &order, Rows &result) {
+  assert(hasMatrixLinear(input, weight));
+  const bool e4m3 = input.kind == RowKind::E4m3Row;
+  const Cuts cuts(weight, order, e4m3 ? LinearOrder::kPromotion : 0);
+  if (input.kind == RowKind::Int8Row)
+    return multiplyAll(IntegerSteps(input, weight), cuts, input, weight, result);
+  if (e4m3)
+    return multiplyAll(FloatSteps<32>(input, weight, Format::E4m3, order.fp8Unit), cuts, input,
+                       weight, result);
+  const Format format = input.kind == RowKind::F16 ? Format::F16 : Format::Bf16;
+  multiplyAll(FloatSteps<16>(input, weight, format, order.unit), cuts, input, weight, result);
 }
 
 } // namespace ingot::reference

@@ -5,7 +5,9 @@
 
 namespace ingot::reference {
 
-/// Fills `result` [input.rows][weight.rows]. `input` is bf16; `weight` bf16 or integer.
+/// Whether matrix units multiply rows and weights of these numbers.
+bool hasMatrixLinear(const Rows &input, const Weight &weight);
+/// Fills `result` [input.rows][weight.rows].
 void matrixLinear(const Rows &input, const Weight &weight, const LinearOrder &order, Rows &result);
 
 } // namespace ingot::reference

@@ -15,4 +15,15 @@ Rows evalRmsNorm(const Rows &input, const Weight &gamma, float eps, int64_t head
   return result;
 }
 
+Rows evalLayerNorm(const Rows &input, const Weight &gamma, const Weight &beta, float eps) {
+  Rows result = Rows::ofFloats(input.rows, input.columns);
+  for (int64_t r = 0; r < input.rows; ++r) {
+    const numerics::LayerScale scale = numerics::layerScale(input.row(r), input.columns, eps);
+    for (int64_t c = 0; c < input.columns; ++c)
+      result.row(r)[c] =
+          numerics::layerNormed(input.row(r)[c], scale, gamma.valueAt(c, 0), beta.valueAt(c, 0));
+  }
+  return result;
+}
+
 } // namespace ingot::reference

@@ -4,14 +4,37 @@
 
 namespace ingot::reference {
 
-Rows evalRound(const Rows &input) {
-  Rows result = Rows::ofFloats(input.rows, input.columns, RowKind::Bf16);
+Rows evalRound(const Rows &input, RowKind kind) {
+  Rows result = Rows::ofFloats(input.rows, input.columns, kind);
   for (size_t i = 0; i < result.floats.size(); ++i)
-    result.floats[i] = numerics::fromBf16(numerics::toBf16(input.floats[i]));
+    result.floats[i] = kind == RowKind::F16 ? numerics::fromF16(numerics::toF16(input.floats[i]))
+                                            : numerics::fromBf16(numerics::toBf16(input.floats[i]));
+  return result;
+}
+
+/// One scale per row: that of the largest magnitude.
+static Rows quantizeByRow(const Rows &input, RowKind kind) {
+  Rows result = Rows::ofFloats(input.rows, input.columns, kind);
+  const bool e4m3 = kind == RowKind::E4m3Row;
+  for (int64_t r = 0; r < input.rows; ++r) {
+    uint32_t largest = 0;
+    for (int64_t c = 0; c < input.columns; ++c)
+      largest = std::max(largest, numerics::magnitudeBits(input.row(r)[c]));
+    const numerics::RowScale scale = numerics::rowScale(
+        numerics::floatOf(largest), e4m3 ? numerics::kE4m3Limit : numerics::kInt8Limit);
+    result.rowScales.push_back(scale.scale);
+    for (int64_t c = 0; c < input.columns; ++c) {
+      const float x = input.row(r)[c];
+      result.row(r)[c] = e4m3 ? numerics::fromE4m3(numerics::toE4m3(x * scale.inverse))
+                              : static_cast<float>(numerics::roundToInt8(x, scale.inverse));
+    }
+  }
   return result;
 }
 
 Rows evalQuantize(const Rows &input, RowKind kind) {
+  if (kind == RowKind::Int8Row || kind == RowKind::E4m3Row)
+    return quantizeByRow(input, kind);
   constexpr int64_t kGroup = numerics::kActGroup;
   Rows result;
   result.kind = kind;

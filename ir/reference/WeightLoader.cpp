@@ -24,14 +24,19 @@ WeightKind roundTo(mlir::Type element, std::vector<float> &values) {
   for (float &value : values)
     value = bf16 ? numerics::fromBf16(numerics::toBf16(value))
                  : numerics::fromF16(numerics::toF16(value));
-  return bf16 ? WeightKind::Bf16 : WeightKind::F32;
+  return bf16 ? WeightKind::Bf16 : WeightKind::F16;
 }
 
 void quantize(const std::vector<float> &values, const QuantizeSpec &spec, Weight &weight) {
   const QuantizedRows q = quantizeRows(values, weight.rows, weight.columns, spec);
-  weight.kind = WeightKind::Int;
+  weight.kind = spec.e4m3 ? WeightKind::E4m3 : WeightKind::Int;
   weight.group = spec.group;
   transpose(q.values, weight.rows, weight.columns, weight.ints);
+  if (spec.e4m3) {
+    for (int8_t bits : weight.ints)
+      weight.floats.push_back(numerics::fromE4m3(static_cast<uint8_t>(bits)));
+    weight.ints.clear();
+  }
   std::vector<float> scales;
   for (uint16_t bits : q.scales)
     scales.push_back(numerics::fromF16(bits));
@@ -44,7 +49,10 @@ Weight makeWeight(std::vector<float> values, RankedTensorType type, bool clipSea
   weight.rows = type.getDimSize(0);
   weight.columns = type.getRank() == 1 ? 1 : type.getDimSize(1);
   if (auto element = dyn_cast<QWeightType>(type.getElementType())) {
-    quantize(values, {static_cast<int>(element.getBits()), element.getGroup(), clipSearch}, weight);
+    quantize(values,
+             {static_cast<int>(element.getBits()), element.getGroup(), clipSearch,
+              element.getNumber() == WeightNumber::e4m3},
+             weight);
     return weight;
   }
   weight.kind = roundTo(type.getElementType(), values);
@@ -53,6 +61,20 @@ Weight makeWeight(std::vector<float> values, RankedTensorType type, bool clipSea
 }
 
 } // namespace
+
+RowKind rowKindOf(QActType type) {
+  switch (type.getScale()) {
+  case ActScale::pow2:
+    return RowKind::Int8Pow2;
+  case ActScale::f32:
+    return RowKind::Int8F32;
+  case ActScale::row:
+    return RowKind::Int8Row;
+  case ActScale::row_e4m3:
+    break;
+  }
+  return RowKind::E4m3Row;
+}
 
 Weight weightOf(const Rows &values, RankedTensorType type) {
   return makeWeight(values.floats, type, /*clipSearch=*/false);

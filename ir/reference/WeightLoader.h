@@ -16,6 +16,9 @@ using WeightRef = std::shared_ptr<const Weight>;
 /// `values` as a parameter of that static type would hold them; vectors are one row.
 Weight weightOf(const Rows &values, mlir::RankedTensorType type);
 
+/// What rows with elements of that type hold.
+RowKind rowKindOf(QActType type);
+
 /// Where an evaluation gets its parameters from.
 class WeightProvider {
 public:

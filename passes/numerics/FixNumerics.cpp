@@ -1,6 +1,7 @@
 // --ingot-fix-numerics: see Passes.td.
 #include "passes/Passes.h"
 #include "passes/numerics/Signature.h"
+#include "passes/numerics/Slices.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -30,41 +31,24 @@ int64_t chainStep(LinearOp linear) {
   return element.isBF16() ? 2 : 1;
 }
 
-/// Elements of K that one instruction of the matrix unit takes.
-constexpr int64_t kMatrixStep = 16;
+/// Elements of K that one instruction of the matrix unit takes: 32 bytes.
+int64_t matrixStep(LinearOp linear) {
+  return isa<QActType>(elementOf(linear.getInput())) ? 32 : 16;
+}
 
-/// Elements of K per slice of a linear on the matrix unit; 0: all of K. Slices let several warps
-/// share an output where its rows alone would leave multiprocessors idle: as many slices, up to 8,
-/// as give kWarps strips of 16 rows, none shorter than kShortest. A function of the shape alone,
-/// never of the number of tokens: it decides bits.
-int64_t matrixSlice(LinearOp linear) {
-  constexpr int64_t kWarps = 1024, kShortest = 256, kAlign = 64;
-  auto weight = cast<RankedTensorType>(linear.getWeight().getType());
-  const int64_t strips = (weight.getDimSize(0) + 15) / 16, k = weight.getDimSize(1);
-  int64_t align = kAlign;
-  if (auto quantized = dyn_cast<QWeightType>(weight.getElementType())) {
-    if (quantized.getGroup() == 0)
-      return 0;
-    align = std::max(kAlign, quantized.getGroup()); // slices hold whole groups
-    if (align % kAlign != 0)
-      return 0;
-  }
-  int64_t slices = 1;
-  while (slices < 8 && strips * slices < kWarps && k / (slices * 2) >= kShortest)
-    slices *= 2;
-  if (slices == 1)
-    return 0;
-  const int64_t length = (k + slices - 1) / slices;
-  return (length + align - 1) / align * align;
+/// Whether the matrix unit takes such rows.
+bool isMatrixRow(Type element) {
+  auto act = dyn_cast<QActType>(element);
+  return element.isBF16() || element.isF16() || (act && act.isRowScaled());
 }
 
 /// The order of a reducing op, or null for all others.
 OrderAttr orderOf(Operation *op, bool matrixUnit) {
   MLIRContext *context = op->getContext();
   if (auto linear = dyn_cast<LinearOp>(op))
-    return matrixUnit ? OrderAttr::get(context, OrderKind::mma, kMatrixStep, matrixSlice(linear))
+    return matrixUnit ? OrderAttr::get(context, OrderKind::mma, matrixStep(linear), sliceOf(linear))
                       : OrderAttr::get(context, OrderKind::chain, chainStep(linear), 0);
-  if (isa<RmsNormOp>(op))
+  if (isa<RmsNormOp, LayerNormOp>(op))
     return OrderAttr::get(context, OrderKind::lanes, kReductionLanes, 0);
   if (isa<PagedAttentionOp>(op))
     return OrderAttr::get(context, matrixUnit ? OrderKind::attention_mma : OrderKind::attention,
@@ -113,7 +97,7 @@ private:
 
   WalkResult stamp(Operation *op) {
     auto linear = dyn_cast<LinearOp>(op);
-    if (target == "cuda" && linear && !elementOf(linear.getInput()).isBF16()) {
+    if (target == "cuda" && linear && !isMatrixRow(elementOf(linear.getInput()))) {
       op->emitOpError() << "takes " << elementOf(linear.getInput())
                         << " rows; the matrix unit takes bfloat16, so run "
                            "ingot-quantize-activations with scale=bf16 first";

@@ -21,9 +21,11 @@ struct QuantizeActivationsPass
   using QuantizeActivationsPassBase::QuantizeActivationsPassBase;
 
   void runOnOperation() override {
-    if (scale != "pow2" && scale != "f32" && scale != "bf16" && scale != "none") {
-      getOperation().emitError() << "scale: '" << scale
-                                 << "' is no activation scale; write pow2, f32, bf16 or none";
+    if (scale != "pow2" && scale != "f32" && scale != "bf16" && scale != "int8" && scale != "fp8" &&
+        scale != "none") {
+      getOperation().emitError()
+          << "scale: '" << scale
+          << "' is no activation scale; write pow2, f32, bf16, int8, fp8 or none";
       return signalPassFailure();
     }
     for (func::FuncOp entry : functionsOf(getOperation())) {
@@ -36,13 +38,19 @@ private:
   /// The type that rows need before they meet `weight`; null: they stay as they are.
   Type roundedElement(Value weight) {
     Type element = elementOf(weight);
-    if (element.isBF16())
+    if (element.isBF16() || element.isF16())
       return element;
     if (!isa<QWeightType>(element) || scale == "none")
       return {};
-    if (scale == "bf16")
-      return BFloat16Type::get(&getContext());
-    return QActType::get(&getContext(), scale == "pow2" ? ActScale::pow2 : ActScale::f32);
+    if (scale == "pow2" || scale == "f32")
+      return QActType::get(&getContext(), scale == "pow2" ? ActScale::pow2 : ActScale::f32);
+    // Rows of 8 bits meet weights of the same numbers, bfloat16 rows all others.
+    const StringRef format = storageFormat(element);
+    if (scale == "int8" && format == "int8")
+      return QActType::get(&getContext(), ActScale::row);
+    if (scale == "fp8" && format == "fp8")
+      return QActType::get(&getContext(), ActScale::row_e4m3);
+    return BFloat16Type::get(&getContext());
   }
 
   void roundInput(LinearOp linear) {
@@ -61,7 +69,7 @@ private:
     OpBuilder builder(&getContext());
     builder.setInsertionPointAfterValue(input);
     auto type = rowsLike(cast<RankedTensorType>(input.getType()), columnsOf(input), element);
-    if (element.isBF16()) {
+    if (!isa<QActType>(element)) {
       ++numRound;
       return RoundOp::create(builder, input.getLoc(), type, input);
     }

@@ -18,29 +18,38 @@ using namespace ingot;
 
 namespace {
 
-/// Storage of a matrix: 16 bits is bfloat16, else integers with a scale per `group` columns (0: per
+/// Storage of a matrix: floats of 16 bits, or numbers with a scale per `group` columns (0: per
 /// row).
 struct Scheme {
-  int64_t bits = 16;
+  std::string name = "bf16";
   int64_t group = 0;
 
+  bool isInteger() const { return name == "int4" || name == "int8"; }
+
   Type elementType(MLIRContext *context) const {
-    return bits == 16 ? Type(BFloat16Type::get(context)) : QWeightType::get(context, bits, group);
+    if (name == "bf16")
+      return BFloat16Type::get(context);
+    if (name == "fp16")
+      return Float16Type::get(context);
+    return QWeightType::get(context, name == "int4" ? 4 : 8, group,
+                            name == "fp8" ? WeightNumber::e4m3 : WeightNumber::integer);
   }
 };
 
-/// "bf16", "int8", "int4:128", "int8:channel".
+/// "bf16", "fp16", "int8", "int4:128", "int8:channel", "fp8:128".
 std::optional<Scheme> parseScheme(StringRef text) {
   auto [name, group] = text.split(':');
-  if (name == "bf16")
-    return group.empty() ? std::optional(Scheme{}) : std::nullopt;
-  if (name != "int8" && name != "int4")
+  Scheme scheme{name.str(), 0};
+  if (name == "bf16" || name == "fp16")
+    return group.empty() ? std::optional(scheme) : std::nullopt;
+  if (name != "int8" && name != "int4" && name != "fp8")
     return std::nullopt;
-  Scheme scheme{name == "int8" ? 8 : 4, 32};
-  if (group == "channel")
-    scheme.group = 0;
-  else if (!group.empty() &&
-           (group.getAsInteger(10, scheme.group) || scheme.group < 32 || scheme.group % 32 != 0))
+  const int64_t step = name == "fp8" ? 128 : 32;
+  if (group.empty() && scheme.isInteger())
+    scheme.group = 32;
+  else if (group != "channel" && !group.empty() &&
+           (group.getAsInteger(10, scheme.group) || scheme.group < step ||
+            scheme.group % step != 0))
     return std::nullopt;
   return scheme;
 }
@@ -89,8 +98,8 @@ private:
     if (!parsed)
       return getOperation().emitError()
              << option << ": '" << text
-             << "' is no scheme; write bf16, int8[:GROUP] or int4[:GROUP] with "
-                "GROUP a multiple of 32 or 'channel'";
+             << "' is no scheme; write bf16, fp16, int8[:GROUP] or int4[:GROUP] with GROUP a "
+                "multiple of 32 or 'channel', or fp8[:GROUP] with a multiple of 128 or 'channel'";
     scheme = *parsed;
     return success();
   }
@@ -146,9 +155,13 @@ private:
       auto type = cast<RankedTensorType>(param.getType());
       param.getResult().setType(
           RankedTensorType::get(type.getShape(), scheme.elementType(&getContext())));
-      param.setClipSearch(clipSearch && scheme.bits != 16);
+      param.setClipSearch(clipSearch && scheme.isInteger());
     }
-    ++(scheme.bits == 4 ? numInt4 : scheme.bits == 8 ? numInt8 : numBf16);
+    ++(scheme.name == "int4"   ? numInt4
+       : scheme.name == "int8" ? numInt8
+       : scheme.name == "fp8"  ? numFp8
+       : scheme.name == "fp16" ? numFp16
+                               : numBf16);
   }
 
   Scheme linear_, head_, embedding_;

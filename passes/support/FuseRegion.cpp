@@ -95,8 +95,8 @@ int64_t ingot::rowBytesOf(Type type) {
   if (!tensor || tensor.getRank() != 2 || !tensor.isDynamicDim(0))
     return 0;
   const int64_t columns = tensor.getDimSize(1);
-  if (isa<QActType>(tensor.getElementType()))
-    return columns + (columns + 31) / 32 * 8;
+  if (auto act = dyn_cast<QActType>(tensor.getElementType()))
+    return columns + (act.isRowScaled() ? 4 : (columns + 31) / 32 * 8);
   return columns * tensor.getElementTypeBitWidth() / 8;
 }
 

@@ -20,9 +20,12 @@ uint64_t streamGroups(const WeightLayout &layout) {
 static uint64_t scaleBytes(const WeightLayout &layout) {
   return streamGroups(layout) * kGroupScaleBytes;
 }
+static bool isByte(WeightFormat format) {
+  return format == WeightFormat::Int8 || format == WeightFormat::E4m3;
+}
 /// Bytes of 16 rows by 16 k.
 static uint64_t tileBytes(WeightFormat format) {
-  return format == WeightFormat::Int4 ? 128 : format == WeightFormat::Int8 ? 256 : 512;
+  return format == WeightFormat::Int4 ? 128 : isByte(format) ? 256 : 512;
 }
 
 uint64_t stripBytes(const WeightLayout &layout) {
@@ -32,9 +35,9 @@ uint64_t stripBytes(const WeightLayout &layout) {
 /// Byte and nibble of element (row, k) of 16 rows by 64 k, behind the scales; k 0..63.
 static Place placeInBlock(WeightFormat format, uint64_t row, uint64_t k) {
   const uint64_t lane = row % 8 * 4 + k % 8 / 2, reg = row / 8 + k % 16 / 8 * 2, high = k % 2;
-  if (format == WeightFormat::Bf16)
+  if (format == WeightFormat::Bf16 || format == WeightFormat::F16)
     return {k / 16 * 512 + lane * 16 + reg * 4 + high * 2, false};
-  if (format == WeightFormat::Int8)
+  if (isByte(format))
     return {k / 32 * 512 + lane * 16 + k / 16 % 2 * 8 + reg * 2 + high, false};
   const uint64_t nibble = reg + high * 4;
   return {lane * 16 + k / 16 * 4 + nibble / 2, nibble % 2 != 0};
@@ -74,8 +77,8 @@ static uint64_t scalePlace(uint64_t row, uint64_t group) {
 
 static void setInteger(WeightFormat format, uint8_t *strip, Place place, int value) {
   uint8_t &byte = strip[place.byte];
-  if (format == WeightFormat::Int8)
-    byte = static_cast<uint8_t>(value + 128);
+  if (isByte(format))
+    byte = static_cast<uint8_t>(format == WeightFormat::Int8 ? value + 128 : value);
   else if (place.high)
     byte = static_cast<uint8_t>((byte & 0x0f) | (value + 8) << 4);
   else
@@ -83,9 +86,13 @@ static void setInteger(WeightFormat format, uint8_t *strip, Place place, int val
 }
 static int integerAt(WeightFormat format, const uint8_t *strip, Place place) {
   const int byte = strip[place.byte];
-  if (format == WeightFormat::Int8)
-    return byte - 128;
+  if (isByte(format))
+    return format == WeightFormat::Int8 ? byte - 128 : static_cast<int8_t>(byte);
   return (place.high ? byte >> 4 : byte & 15) - 8;
+}
+/// A 16-bit float as float32.
+static float widen(WeightFormat format, uint16_t bits) {
+  return format == WeightFormat::F16 ? numerics::fromF16(bits) : numerics::fromBf16(bits);
 }
 static uint16_t bf16At(const uint8_t *strip, Place place) {
   uint16_t bits;
@@ -132,7 +139,7 @@ void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint6
 
 void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values,
                     uint64_t firstPanel, uint64_t panels, uint8_t *out) {
-  assert(layout.kind == LayoutKind::Mma16 && layout.format == WeightFormat::Bf16);
+  assert(layout.kind == LayoutKind::Mma16 && layout.isHalf());
   assert(values.size() == layout.rows * layout.columns);
   assert(firstPanel + panels <= layout.units);
   const Places places(layout);
@@ -203,7 +210,7 @@ uint16_t panelScale(const WeightLayout &layout, const uint8_t *data, uint64_t ro
 }
 
 uint16_t panelBf16(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k) {
-  assert(layout.format == WeightFormat::Bf16 && row < layout.rows && k < layout.paddedColumns());
+  assert(layout.isHalf() && row < layout.rows && k < layout.paddedColumns());
   const uint64_t slot = layout.slotOfRow(row);
   return bf16At(stripOf(layout, data, slot), placeOf(layout, slot % kStripRows, k));
 }
@@ -220,13 +227,13 @@ void unpackPanel(const WeightLayout &layout, const uint8_t *panel, int8_t *value
 }
 
 void unpackPanel(const WeightLayout &layout, const uint8_t *panel, float *values) {
-  assert(layout.format == WeightFormat::Bf16);
+  assert(layout.isHalf());
   const Places places(layout);
   for (uint64_t c = 0; c < kPanelColumns; ++c) {
     const uint8_t *strip = stripOf(layout, panel, c);
     for (uint64_t k = 0; k < layout.paddedColumns(); ++k)
       values[k * kPanelColumns + c] =
-          numerics::fromBf16(bf16At(strip, places.at(c % kStripRows, k)));
+          widen(layout.format, bf16At(strip, places.at(c % kStripRows, k)));
   }
 }
 

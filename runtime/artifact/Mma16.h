@@ -2,10 +2,12 @@
 // is its operand and no shuffle is left for the kernel. Strips of 16 rows (output features), two
 // strips to a panel (the unit of WeightLayout), K padded with zeros to 64. A strip is one stream:
 //
-//   int formats first the scales: [streamGroups][8][2] f16, entry (g, h) = row g + 8h of the strip;
-//   then along K words of 16 bytes per lane: [tiles][lane 0..31][16 B]
+//   int8, int4, fp8: first the scales: [streamGroups][8][2] f16, entry (g, h) = row g + 8h of the
+//   strip; then along K words of 16 bytes per lane: [tiles][lane 0..31][16 B]
 //     bf16   a tile is 16 k: registers a0..a3
+//     fp16   the same
 //     int8   a tile is 32 k: per 16 k the bytes a0.lo a0.hi a1.lo ... a3.hi, value + 128
+//     fp8    the same places, the bits of the value
 //     int4   a tile is 64 k: per 16 k one u32, nibble i = ai.lo + 8, nibble i + 4 = ai.hi + 8
 //   where lane 4g + t holds of each 16 k the operand A of mma.m16n8k16:
 //     a0 = (row g, k 2t and 2t + 1)        a1 = (row g + 8, the same k)
@@ -30,7 +32,8 @@ inline constexpr uint64_t kStripRows = 16, kPanelStrips = 2, kStreamK = 64;
 /// Bytes of the scales of one group of a strip.
 inline constexpr uint64_t kGroupScaleBytes = kStripRows * 2;
 
-/// Groups that a strip's stream has scales for: those of K padded to 64. 0 for bf16.
+/// Groups that a strip's stream has scales for: those of K padded to 64. 0 without
+/// scales.
 uint64_t streamGroups(const WeightLayout &layout);
 /// Bytes of one strip's stream; a panel has two.
 uint64_t stripBytes(const WeightLayout &layout);

@@ -232,12 +232,16 @@ void unpackPanel(const WeightLayout &layout, const uint8_t *panel, float *values
 
 void unpackPanelRow(const WeightLayout &layout, const uint8_t *data, uint64_t row, float *out) {
   for (uint64_t k = 0; k < layout.columns; ++k) {
-    if (layout.format == WeightFormat::Bf16) {
-      out[k] = numerics::fromBf16(panelBf16(layout, data, row, k));
+    if (layout.isHalf()) {
+      const uint16_t bits = panelBf16(layout, data, row, k);
+      out[k] =
+          layout.format == WeightFormat::F16 ? numerics::fromF16(bits) : numerics::fromBf16(bits);
       continue;
     }
     const uint64_t group = k / kBlockK / layout.blocksPerGroup();
-    out[k] = static_cast<float>(panelValue(layout, data, row, k)) *
+    const int value = panelValue(layout, data, row, k);
+    out[k] = (layout.format == WeightFormat::E4m3 ? numerics::fromE4m3(static_cast<uint8_t>(value))
+                                                  : static_cast<float>(value)) *
              numerics::fromF16(panelScale(layout, data, row, group));
   }
 }

@@ -30,7 +30,7 @@ uint64_t panelBlockBytes(WeightFormat format);
 
 /// A quantized matrix in row-major order.
 struct QuantizedMatrix {
-  std::span<const int8_t> values;   ///< [rows][columns]; int4: -8..7, int8: -128..127
+  std::span<const int8_t> values;   ///< [rows][columns]; int4: -8..7, int8: -128..127, fp8: bits
   std::span<const uint16_t> scales; ///< [rows][groups] f16 bits
 };
 
@@ -38,7 +38,7 @@ struct QuantizedMatrix {
 /// asserted.
 void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint64_t firstPanel,
                 uint64_t panels, uint8_t *out);
-/// The same for bf16 bits [rows][columns].
+/// The same for bf16 or fp16 bits [rows][columns].
 void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values,
                     uint64_t firstPanel, uint64_t panels, uint8_t *out);
 
@@ -47,15 +47,15 @@ void setPanelScales(const WeightLayout &layout, uint16_t scale, uint8_t *panel);
 /// Sets what is padding in the bytes of panel `index` to zero values and zero scales.
 void clearPanelPadding(const WeightLayout &layout, uint64_t index, uint8_t *panel);
 
-/// Integer value of logical element (row, k) of a packed int4 or int8 parameter.
+/// Integer value of logical element (row, k) of a packed int4 or int8 parameter; fp8: its bits.
 int panelValue(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k);
 /// f16 bits of the scale of (row, group).
 uint16_t panelScale(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t group);
-/// bf16 bits of element (row, k) of a packed bf16 parameter.
+/// Bits of element (row, k) of a packed bf16 or fp16 parameter.
 uint16_t panelBf16(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k);
 /// The integers of one panel, k by k: values [paddedColumns][32].
 void unpackPanel(const WeightLayout &layout, const uint8_t *panel, int8_t *values);
-/// The same of a bf16 panel, widened.
+/// The same of a bf16 or fp16 panel, widened.
 void unpackPanel(const WeightLayout &layout, const uint8_t *panel, float *values);
 /// Writes the `columns` dequantized values of a logical row of any format.
 void unpackPanelRow(const WeightLayout &layout, const uint8_t *data, uint64_t row, float *out);

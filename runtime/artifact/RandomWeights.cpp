@@ -17,11 +17,15 @@ namespace ingot {
 /// Standard deviations of the integers of kRandomGenerator: sqrt(2 * (1 + 4 + ... + 49) / 16) and
 /// sqrt(2 * (1 + 4 + ... + 127^2) / 256).
 static constexpr double kInt4Deviation = 4.18330013267, kInt8Deviation = 73.46768;
+/// Standard deviation of +-(1 + m / 8) * 2^-e for m of 0..7 and e of 0..3.
+static constexpr double kE4m3Deviation = 0.844602;
 /// A uniform variable in [-1, 1] has standard deviation 1 / sqrt(3).
 static constexpr double kSqrt3 = 1.73205080757;
 
 static uint16_t scaleBits(const WeightLayout &layout, float scale) {
-  const double deviation = layout.format == WeightFormat::Int4 ? kInt4Deviation : kInt8Deviation;
+  const double deviation = layout.format == WeightFormat::Int4   ? kInt4Deviation
+                           : layout.format == WeightFormat::Int8 ? kInt8Deviation
+                                                                 : kE4m3Deviation;
   return numerics::toF16(static_cast<float>(static_cast<double>(scale) / deviation));
 }
 
@@ -51,6 +55,15 @@ static void fillBytes(uint64_t key, uint64_t word, uint64_t words, uint8_t *out)
   }
 }
 
+/// Eight e4m3 of magnitude 0.125 to 1.875.
+static void fillE4m3(uint64_t key, uint64_t word, uint64_t words, uint8_t *out) {
+  for (uint64_t i = 0; i < words; ++i) {
+    const uint64_t bits =
+        (randomBits(key, word + i) & 0x9f9f9f9f9f9f9f9full) | 0x2020202020202020ull;
+    std::memcpy(out + i * 8, &bits, 8);
+  }
+}
+
 /// bf16(x * factor), nearest even, denormal results flushed: toBf16 without its NaN branch.
 static uint64_t uniformBf16(uint64_t bits, int shift, float factor) {
   const float value = static_cast<float>(static_cast<int16_t>(bits >> shift)) * factor;
@@ -67,6 +80,17 @@ static void fillBf16(uint64_t key, uint64_t word, uint64_t words, float factor, 
     const uint64_t packed = uniformBf16(bits, 0, factor) | uniformBf16(bits, 16, factor) |
                             uniformBf16(bits, 32, factor) | uniformBf16(bits, 48, factor);
     std::memcpy(out + i * 8, &packed, 8);
+  }
+}
+
+static void fillF16(uint64_t key, uint64_t word, uint64_t words, float factor, uint8_t *out) {
+  for (uint64_t i = 0; i < words; ++i) {
+    const uint64_t bits = randomBits(key, word + i);
+    uint16_t packed[4];
+    for (int j = 0; j < 4; ++j)
+      packed[j] =
+          numerics::toF16(static_cast<float>(static_cast<int16_t>(bits >> 16 * j)) * factor);
+    std::memcpy(out + i * 8, packed, 8);
   }
 }
 
@@ -89,6 +113,10 @@ void fillRandomUnits(const WeightLayout &layout, const artifact::Generator &gene
     fillNibbles(key, word, words, out);
   else if (layout.format == WeightFormat::Int8)
     fillBytes(key, word, words, out);
+  else if (layout.format == WeightFormat::E4m3)
+    fillE4m3(key, word, words, out);
+  else if (layout.format == WeightFormat::F16)
+    fillF16(key, word, words, bf16Factor(generator.scale), out);
   else
     fillBf16(key, word, words, bf16Factor(generator.scale), out);
   for (uint64_t unit = 0; unit < units; ++unit) {

@@ -38,6 +38,12 @@ inline constexpr MatrixUnit kAdaFp8 = {16, 13, 13};
 inline constexpr MatrixUnit kHopperFp8 = {32, 13, 13};
 inline constexpr MatrixUnit kBlackwellFp8 = {32, 25};
 
+/// fp8 by mma.sync of an architecture (89, 90, ...). Nothing is published for sm_90 and sm_100:
+/// there mma.sync is taken to multiply as fp16.
+constexpr MatrixUnit fp8UnitOf(uint32_t architecture) {
+  return architecture < 90 ? kAdaFp8 : architecture < 120 ? kHopper : kBlackwellFp8;
+}
+
 /// Storage of a factor. E4m3 has no infinity; its NaN is magnitude 0x7f.
 enum class Format : uint8_t { Bf16, F16, E4m3 };
 

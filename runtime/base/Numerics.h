@@ -208,17 +208,13 @@ struct LayerScale {
   float mean, scale;
 };
 inline LayerScale layerScale(const float *x, int64_t n, float eps) {
-  float lanes[kReduceLanes] = {};
+  float lanes[kReduceLanes] = {}, squares[kReduceLanes] = {};
   for (int64_t i = 0; i < n; ++i)
     lanes[i % kReduceLanes] = lanes[i % kReduceLanes] + x[i];
   const float mean = halvingTree(lanes, kReduceLanes) / static_cast<float>(n);
-  for (float &lane : lanes)
-    lane = 0.0f;
-  for (int64_t i = 0; i < n; ++i) {
-    const float d = x[i] - mean;
-    lanes[i % kReduceLanes] = std::fmaf(d, d, lanes[i % kReduceLanes]);
-  }
-  return {mean, 1.0f / std::sqrt(halvingTree(lanes, kReduceLanes) / static_cast<float>(n) + eps)};
+  for (int64_t i = 0; i < n; ++i)
+    squares[i % kReduceLanes] = std::fmaf(x[i] - mean, x[i] - mean, squares[i % kReduceLanes]);
+  return {mean, 1.0f / std::sqrt(halvingTree(squares, kReduceLanes) / static_cast<float>(n) + eps)};
 }
 inline float layerNormed(float x, const LayerScale &row, float gamma, float beta) {
   return std::fmaf((x - row.mean) * row.scale, gamma, beta);
@@ -227,7 +223,6 @@ inline float layerNormed(float x, const LayerScale &row, float gamma, float beta
 // ---- 8-bit activations with one float32 scale per row
 // --------------------------------------------
 
-/// Largest magnitudes of the two number formats.
 inline constexpr float kInt8Limit = 127.0f, kE4m3Limit = 448.0f;
 
 /// scale = amax / limit, and limit / amax, with which a row is multiplied before it is rounded;
@@ -300,7 +295,6 @@ inline float actGroupMax(const float *x) {
   return amax;
 }
 
-/// Rounds x[0..32) to q[0..32).
 inline ActGroupMeta roundActGroup(const float *x, const ActGroupScale &scale, int8_t *q) {
   int32_t sum = 0;
   for (int i = 0; i < kActGroup; ++i) {

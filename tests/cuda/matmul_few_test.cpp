@@ -8,6 +8,7 @@ using namespace ingot;
 using test::MatmulBench;
 using test::MatmulCase;
 using Tail = test::MatmulTail;
+using ingot::reference::RowKind;
 
 static constexpr int64_t kMostRows = 16;
 
@@ -25,6 +26,18 @@ static const MatmulCase kCases[] = {
     {"int4_swiglu", "int4", 64, 512, 128, 256, Tail::SwiGlu},
     {"int8_channel", "int8", 70, 130},
     {"int8_slices", "int8", 1, 256, 64, 64},
+    {"int8_channel_slices", "int8", 40, 300, 0, 128},
+    {"fp16_odd", "fp16", 33, 70, 0, 0, Tail::Plain, false, RowKind::F16},
+    {"fp16_swiglu", "fp16", 64, 320, 0, 128, Tail::SwiGluBf16, false, RowKind::F16},
+    {"fp8_bf16", "fp8", 40, 300, 128, 128},
+    {"w8a8_odd", "int8", 33, 70, 0, 0, Tail::Plain, false, RowKind::Int8Row},
+    {"w8a8_one", "int8", 1, 1, 0, 0, Tail::Plain, false, RowKind::Int8Row},
+    {"w8a8_group_32", "int8", 40, 200, 32, 0, Tail::BiasResidual, false, RowKind::Int8Row},
+    {"w8a8_slices", "int8", 64, 512, 0, 128, Tail::SwiGlu, true, RowKind::Int8Row},
+    {"w8a8_panels", "int8", 4128, 256, 64, 64, Tail::Plain, false, RowKind::Int8Row},
+    {"fp8_odd", "fp8", 33, 70, 0, 0, Tail::Plain, false, RowKind::E4m3Row},
+    {"fp8_channel", "fp8", 40, 600, 0, 256, Tail::BiasResidual, false, RowKind::E4m3Row},
+    {"fp8_group", "fp8", 64, 512, 256, 256, Tail::SwiGlu, false, RowKind::E4m3Row},
 };
 
 TEST_CASE("matmul for few tokens has the bits of the reference") {

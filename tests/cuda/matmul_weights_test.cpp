@@ -31,9 +31,21 @@ TEST_CASE("every pair of bytes becomes the pair of its values") {
     }
 }
 
+TEST_CASE("every pair of e4m3 becomes the pair of its values") {
+  for (u32 lo = 0; lo < 256; ++lo)
+    for (u32 hi = 0; hi < 256; ++hi) {
+      if ((lo & 0x7f) == 0x7f || (hi & 0x7f) == 0x7f) // weights hold no NaN
+        continue;
+      const u32 pair = decodeE4m3(lo | hi << 16);
+      REQUIRE(lower(pair) == numerics::fromE4m3(static_cast<u8>(lo)));
+      REQUIRE(upper(pair) == numerics::fromE4m3(static_cast<u8>(hi)));
+    }
+}
+
 template <WeightKind kKind, u32 kN, u32 kK, u32 kScaleGroup, u32 kSlice>
 struct Shape {
   static constexpr WeightKind kWeights = kKind;
+  static constexpr RowNumber kRows = kKind == WeightKind::F16 ? RowNumber::F16 : RowNumber::Bf16;
   static constexpr u32 kOutputs = kN, kColumns = kK, kGroup = kScaleGroup, kSpan = kSlice;
 };
 
@@ -66,6 +78,9 @@ TEST_CASE("kernels and packers agree about strips") {
   checkStream<Shape<WeightKind::Int4, 40, 96, 32, 0>>("int4");
   checkStream<Shape<WeightKind::Int4, 64, 512, 128, 256>>("int4");
   checkStream<Shape<WeightKind::Int4, 31, 100, 4096, 0>>("int4");
+  checkStream<Shape<WeightKind::F16, 33, 70, 0, 0>>("fp16");
+  checkStream<Shape<WeightKind::E4m3, 33, 200, 128, 0>>("fp8");
+  checkStream<Shape<WeightKind::E4m3, 33, 200, 0, 0>>("fp8");
 }
 
 TEST_CASE("operand A of the packed integers is that of their values as bf16") {

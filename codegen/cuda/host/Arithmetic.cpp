@@ -72,13 +72,7 @@ void mmaE4m3Warp(void *const (&lanes)[32]) {
       b[n][k] = narrowB[n][k];
   }
   moveAccumulators<true>(lanes, d);
-  // Nothing is published for mma.sync of fp8 on sm_90 and sm_100; it is taken to multiply as fp16,
-  // ascending in k.
-  const u32 sm = architecture();
-  const MatrixUnit unit = sm < 90    ? matrix::kAdaFp8
-                          : sm < 120 ? matrix::kHopper
-                                     : matrix::kBlackwellFp8;
-  matrix::multiplyTile<32>(d, a, b, Format::E4m3, unit);
+  matrix::multiplyTile<32>(d, a, b, Format::E4m3, matrix::fp8UnitOf(architecture()));
   moveAccumulators<false>(lanes, d);
 }
 

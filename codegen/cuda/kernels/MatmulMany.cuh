@@ -37,14 +37,15 @@ struct ManyShape {
   /// Tiles of 8 tokens of a warp.
   static constexpr u32 kTiles = Tile::kTokens / kTokenWarps / 8;
   static constexpr u32 kWeightBytes = kStrips * Weights::kBlockBytes;
-  static constexpr u32 kRowBytes = Tile::kTokens * kRowBlockBytes;
+  static constexpr u32 kRowBytes = Tile::kTokens * Weights::kRowBlockBytes;
   static constexpr u32 kScaleBytes = Weights::kGroupEnds * kStrips * Weights::kGroupBytes;
   /// Rows lie at multiples of 1024, as wgmma wants them.
   static constexpr u32 kStageBytes = ceilDiv(kWeightBytes + kRowBytes + kScaleBytes, 1024) * 1024;
   static constexpr u32 kBytes = Tile::kStages * kStageBytes;
   static_assert(kTiles > 0 && kWeightBytes % 1024 == 0);
   /// A warpgroup's four warps have the four panels of the tile.
-  static constexpr bool kWarpgroups = INGOT_MATMUL_WARPGROUPS && Tile::kPanels == 4;
+  static constexpr bool kWarpgroups =
+      INGOT_MATMUL_WARPGROUPS && Tile::kPanels == 4 && !Weights::kByteRows;
   static_assert(Tile::kThreads % (Tile::kPanels * kWarp) == 0, "every panel has as many warps");
 };
 
@@ -53,6 +54,7 @@ class ManyBlock {
   using Weights = Stream<Config>;
   using Shape = ManyShape<Config, Tile>;
   using WarpSums = Sums<2, Shape::kTiles>;
+  static constexpr u32 kRowBlockBytes = Weights::kRowBlockBytes, kRowChunks = Weights::kRowChunks;
 
 public:
   ManyBlock(const KernelArgs &args, u32 tile, u32 tokenTile, u32 rows)
@@ -67,7 +69,8 @@ public:
     source_ = args.slot[Config::kRowsSlot] +
               (tokenTile * Tile::kTokens + thread / kRowChunks) * kSourceRowBytes +
               thread % kRowChunks * 16;
-    rowPlace_ = Shape::kWeightBytes + chunkPlace(thread / kRowChunks, thread % kRowChunks);
+    rowPlace_ = Shape::kWeightBytes +
+                chunkPlaceOf<kRowBlockBytes>(thread / kRowChunks, thread % kRowChunks);
   }
 
   void run(WarpSums &result) {
@@ -86,11 +89,7 @@ public:
       sum_.clear();
       const u32 end = block + Weights::kSpanBlocks;
       runSlice(block, end < Weights::kBlocks ? end : Weights::kBlocks);
-      WarpSums &slice = Weights::kScaled ? sum_ : chain_;
-      if (block == 0)
-        result = slice;
-      else
-        result.add(slice);
+      addSlice(block == 0, result);
       chain_.clear();
       block = end;
     }
@@ -99,7 +98,17 @@ public:
 
 private:
   static constexpr u32 kStripChunks = Weights::kBlockBytes / 16;
-  static constexpr u64 kSourceRowBytes = abi::bf16RowBytes(Config::kColumns);
+  static constexpr u64 kSourceRowBytes = Weights::kSourceRowBytes;
+
+  void addSlice(bool first, WarpSums &result) const {
+    const WarpSums *slice = &sum_;
+    if constexpr (!Weights::kScaled)
+      slice = &chain_;
+    if (first)
+      result = *slice;
+    else
+      result.add(*slice);
+  }
 
   /// Blocks [block, end): one slice.
   void runSlice(u32 block, u32 end) {
@@ -168,6 +177,13 @@ private:
   }
 
   void multiply(const u8 *stage, u32 block) {
+    if constexpr (Weights::kByteRows)
+      multiplyBytes(stage, block);
+    else
+      multiplyHalves(stage, block);
+  }
+
+  void multiplyHalves(const u8 *stage, u32 block) {
     const u32 panel = warpId() % Tile::kPanels,
               firstTile = warpId() / Tile::kPanels * Shape::kTiles;
     const u8 *strips = stage + panel * 2 * Weights::kBlockBytes + laneId() * 16;
@@ -193,6 +209,38 @@ private:
         endGroup(stage + Shape::kWeightBytes + Shape::kRowBytes, half);
     }
   }
+  /// A block of 8-bit rows: a k-tile of 32 in each half.
+  void multiplyBytes(const u8 *stage, u32 block) {
+    const u8 *rows = stage + Shape::kWeightBytes;
+    const u8 *strips = stage + warpId() % Tile::kPanels * 2 * Weights::kBlockBytes + laneId() * 16;
+    uint4 words[2][Weights::kWords];
+    u32 a[2][2][4]; // [half][strip]
+    INGOT_UNROLL
+    for (u32 half = 0; half < 2; ++half)
+      INGOT_UNROLL
+    for (u32 s = 0; s < 2; ++s) {
+      loadWords(words[s], strips + s * Weights::kBlockBytes, half);
+      operandBytes<Config::kWeights>(a[half][s], words[s][half]);
+    }
+    // A chain may end in the middle: then the rows of a tile are read once per half.
+    constexpr u32 kPasses = Weights::kGroupEnds == 2 ? 2 : 1;
+    INGOT_UNROLL
+    for (u32 pass = 0; pass < kPasses; ++pass) {
+      INGOT_UNROLL
+      for (u32 n = 0; n < Shape::kTiles; ++n) {
+        u32 b[4];
+        loadByteRowsTile(b, rows, warpId() / Tile::kPanels * Shape::kTiles + n);
+        INGOT_UNROLL
+        for (u32 half = pass; half < (kPasses == 2 ? pass + 1 : 2); ++half)
+          INGOT_UNROLL
+        for (u32 s = 0; s < 2; ++s)
+          multiplyTile<Config::kRows>(chain_.x[s][n], a[half][s], b[2 * half], b[2 * half + 1]);
+      }
+      const u32 half = kPasses == 2 ? pass : 1;
+      if (Weights::endsGroup(block, half))
+        endGroup(rows + Shape::kRowBytes, half);
+    }
+  }
   /// Adds two k-tiles: `a` [k-tile][strip] times the rows of tiles from `firstTile` on.
   void multiplyHalf(const u32 (&a)[2][2][4], const u8 *rows, u32 firstTile, u32 half) {
     INGOT_UNROLL
@@ -203,7 +251,7 @@ private:
       for (u32 step = 0; step < 2; ++step)
         INGOT_UNROLL
       for (u32 s = 0; s < 2; ++s)
-        mmaBf16(chain_.x[s][n], a[step][s], b[2 * step], b[2 * step + 1]);
+        multiplyTile<Config::kRows>(chain_.x[s][n], a[step][s], b[2 * step], b[2 * step + 1]);
     }
   }
   /// The same by the warpgroup, done after finishHalves: its warps' strips s are 64 rows of A.
@@ -215,7 +263,11 @@ private:
     for (u32 step = 0; step < 2; ++step)
       INGOT_UNROLL
     for (u32 s = 0; s < 2; ++s)
-      wgmmaBf16(accumulators(s), a[step][s], swizzledOperand(rows + (half * 2 + step) * 32), true);
+      if constexpr (Config::kRows == RowNumber::F16)
+        wgmmaF16(accumulators(s), a[step][s], swizzledOperand(rows + (half * 2 + step) * 32), true);
+      else
+        wgmmaBf16(accumulators(s), a[step][s], swizzledOperand(rows + (half * 2 + step) * 32),
+                  true);
     wgmmaCommit();
   }
   void finishHalves() {
@@ -256,8 +308,8 @@ private:
   u64 weights_, scales_, source_;
   u32 rowPlace_;                                                    ///< of its first row in a stage
   u32 read_ = 0, write_ = (Tile::kStages - 1) * Shape::kStageBytes; ///< stages in use
-  WarpSums chain_; ///< of the group or slice at hand
-  WarpSums sum_;   ///< integer weights: groups of the slice at hand
+  Sums<2, Shape::kTiles, ChainOf<Config>> chain_;                   ///< at hand
+  WarpSums sum_; ///< weights with scales: chains of the slice at hand
 };
 
 /// The kernel. grid.x: ceil(panels / kPanels), grid.y: ceil(tokens / kTokens) of the schedule.
@@ -283,8 +335,9 @@ inline void matmulMany(const KernelArgs &args) {
     INGOT_UNROLL
   for (u32 second = 0; second < 2; ++second) {
     const u32 row = firstRow + n * 8 + laneId() % 4 * 2 + second;
-    const Values<4> v{{sums.x[0][n][second], sums.x[0][n][second + 2], sums.x[1][n][second],
-                       sums.x[1][n][second + 2]}};
+    Values<4> v{{sums.x[0][n][second], sums.x[0][n][second + 2], sums.x[1][n][second],
+                 sums.x[1][n][second + 2]}};
+    scaleRow<Config>(args, row, row < rows, v.x);
     Epilogue::template apply<4>(args, Spot{row, panel * 32, laneId() / 4, row < rows}, v);
   }
 }

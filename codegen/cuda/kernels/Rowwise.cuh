@@ -14,346 +14,10 @@
 // quantizeRow, appendKv, argmax...) asks for columns. Columns behind kColumns are never asked for.
 #pragma once
 
-#include "codegen/cuda/kernels/Device.cuh"
-#include "runtime/artifact/KernelAbi.h"
-#include "runtime/base/Numerics.h"
+#include "codegen/cuda/kernels/RowwiseNorms.h"
+#include "codegen/cuda/kernels/RowwiseValues.h"
 
 namespace ingot::gpu {
-
-/// Four neighbouring columns.
-struct Quad {
-  float x[4];
-};
-
-inline Quad quadFrom(const float *p) {
-  const uint4 words = load128(p);
-  return {{numerics::floatOf(words.x), numerics::floatOf(words.y), numerics::floatOf(words.z),
-           numerics::floatOf(words.w)}};
-}
-inline void storeQuad(float *p, const Quad &q) {
-  store128(p, uint4{numerics::bitsOf(q.x[0]), numerics::bitsOf(q.x[1]), numerics::bitsOf(q.x[2]),
-                    numerics::bitsOf(q.x[3])});
-}
-
-/// Four calls of one(): for ops without a faster way.
-template <class Row>
-inline Quad quadOfOnes(const Row &row, u32 c) {
-  return {{row.one(c), row.one(c + 1), row.one(c + 2), row.one(c + 3)}};
-}
-
-/// Columns c.. of a row, zeros behind its end. c: multiple of 4.
-template <class Row>
-inline Quad paddedQuad(const Row &row, u32 c) {
-  if (c + 4 <= Row::kColumns)
-    return row.quad(c);
-  Quad q{};
-  for (u32 i = 0; i < 4; ++i)
-    if (c + i < Row::kColumns)
-      q.x[i] = row.one(c + i);
-  return q;
-}
-
-// ---- The team -----------------------------------------------------------------------------------
-
-/// The threads of one row. kThreads: 32, or those of the block.
-template <u32 kThreadsOfTeam, u32 kThreadsOfBlock>
-struct Team {
-  static constexpr u32 kThreads = kThreadsOfTeam;
-  static constexpr u32 kTeams = kThreadsOfBlock / kThreadsOfTeam;
-  static constexpr bool kWarp = kThreads == 32;
-  static_assert(kWarp || kTeams == 1, "a team is a warp or the block");
-
-  u32 thread = threadIndex() % kThreads; ///< inside the team
-  /// The row this team works on.
-  u32 item() const { return blockIndex() * kTeams + threadIndex() / kThreads; }
-  /// `bytes` of shared memory of this team.
-  u8 *shared(u32 bytes) const { return dynamicShared() + threadIndex() / kThreads * bytes; }
-  void sync() const {
-    if constexpr (kWarp)
-      syncWarp();
-    else
-      syncThreads();
-  }
-};
-
-inline const abi::BatchView &batchOf(const KernelArgs &args) {
-  return *reinterpret_cast<const abi::BatchView *>(args.slot[0]);
-}
-/// The row of an embedding table of kRows rows for a token: its id, or what the step before chose.
-/// What is no id (abi::kNotFinite) gives row 0: the host drops what comes of it.
-template <u64 kRows>
-inline u32 tokenId(const abi::BatchView &batch, u32 token) {
-  u32 id = batch.tokenIds[token];
-  if (id & abi::kPreviousId)
-    id = batch.previousIds[id ^ abi::kPreviousId];
-  return id < kRows ? id : 0;
-}
-/// Row `index` of a buffer with rows of `bytes`.
-template <class T>
-inline T *rowAt(u64 slot, u32 index, u64 bytes) {
-  return reinterpret_cast<T *>(slot + index * bytes);
-}
-
-// ---- Values in memory ---------------------------------------------------------------------------
-
-template <u32 kWidth>
-struct MemoryRow {
-  static constexpr u32 kColumns = kWidth;
-  const float *row; ///< 16-byte aligned, global or shared
-  float one(u32 c) const { return row[c]; }
-  Quad quad(u32 c) const { return quadFrom(row + c); }
-};
-
-/// Columns [kFirst, kFirst + kWidth) of another value.
-template <class Row, u32 kFirst, u32 kWidth>
-struct RangeRow {
-  static constexpr u32 kColumns = kWidth;
-  Row from;
-  float one(u32 c) const { return from.one(kFirst + c); }
-  Quad quad(u32 c) const {
-    if constexpr (kFirst % 4 == 0)
-      return from.quad(kFirst + c);
-    else
-      return quadOfOnes(*this, c);
-  }
-};
-template <u32 kFirst, u32 kWidth, class Row>
-inline RangeRow<Row, kFirst, kWidth> range(const Row &from) {
-  return {from};
-}
-
-/// One of two sources whose columns alternate in runs of kRun, a multiple of 4.
-template <class Row, u32 kRun, u32 kSecond, u32 kWidth>
-struct AlternateRow {
-  static constexpr u32 kColumns = kWidth;
-  Row from;
-  static constexpr u32 place(u32 c) { return c / kRun * (2 * kRun) + c % kRun + kSecond * kRun; }
-  float one(u32 c) const { return from.one(place(c)); }
-  Quad quad(u32 c) const { return from.quad(place(c)); }
-};
-template <u32 kRun, u32 kSecond, u32 kWidth, class Row>
-inline AlternateRow<Row, kRun, kSecond, kWidth> alternate(const Row &from) {
-  return {from};
-}
-
-/// Storage of a matrix in the layout mma16 (runtime/artifact/Mma16.h).
-enum class StripFormat { Bf16, Int8, Int4 };
-
-/// A row of a table in the layout mma16. kScaleBytes: of the scales before a strip's blocks;
-/// kGroup: columns per scale, 0 = all.
-template <StripFormat kFormat, u32 kWidth, u32 kScaleBytes, u32 kGroup>
-struct StripRow {
-  static constexpr u32 kColumns = kWidth;
-  static constexpr u32 kTile = kFormat == StripFormat::Bf16   ? 16
-                               : kFormat == StripFormat::Int8 ? 32
-                                                              : 64;
-  const u8 *strip;
-  u32 row; ///< 0..15
-
-  float one(u32 c) const {
-    const u32 lane = row % 8 * 4 + c % 8 / 2, word = c % 16 / 8 * 2 + row / 8, high = c % 2;
-    const u8 *at = strip + kScaleBytes + c / kTile * 512 + lane * 16;
-    if constexpr (kFormat == StripFormat::Bf16)
-      return numerics::fromBf16(reinterpret_cast<const u16 *>(at)[word * 2 + high]);
-    int value;
-    if constexpr (kFormat == StripFormat::Int8) {
-      value = static_cast<int>(at[c / 16 % 2 * 8 + word * 2 + high]) - 128;
-    } else {
-      const u32 nibbles = reinterpret_cast<const u32 *>(at)[c / 16 % 4];
-      value = static_cast<int>(nibbles >> (4 * (word + 4 * high)) & 15u) - 8;
-    }
-    const u32 group = kGroup == 0 ? 0 : c / (kGroup == 0 ? 1 : kGroup);
-    const auto *scales = reinterpret_cast<const u16 *>(strip);
-    return static_cast<float>(value) *
-           numerics::fromF16(scales[group * 16 + row % 8 * 2 + row / 8]);
-  }
-  Quad quad(u32 c) const { return quadOfOnes(*this, c); }
-};
-/// Row `index` of the table at `slot`, whose strips have kStripBytes.
-template <class Row, u64 kStripBytes>
-inline Row stripRow(u64 slot, u32 index) {
-  return {reinterpret_cast<const u8 *>(slot) + index / 16 * kStripBytes, index % 16};
-}
-
-// ---- Point-wise ---------------------------------------------------------------------------------
-
-template <class Left, class Right>
-struct SumRow {
-  static constexpr u32 kColumns = Left::kColumns;
-  Left left;
-  Right right;
-  float one(u32 c) const { return left.one(c) + right.one(c); }
-  Quad quad(u32 c) const {
-    Quad a = left.quad(c);
-    const Quad b = right.quad(c);
-    for (u32 i = 0; i < 4; ++i)
-      a.x[i] = a.x[i] + b.x[i];
-    return a;
-  }
-};
-template <class Left, class Right>
-inline SumRow<Left, Right> sum(const Left &left, const Right &right) {
-  return {left, right};
-}
-
-template <class Left, class Right>
-struct ProductRow {
-  static constexpr u32 kColumns = Left::kColumns;
-  Left left;
-  Right right;
-  float one(u32 c) const { return left.one(c) * right.one(c); }
-  Quad quad(u32 c) const {
-    Quad a = left.quad(c);
-    const Quad b = right.quad(c);
-    for (u32 i = 0; i < 4; ++i)
-      a.x[i] = a.x[i] * b.x[i];
-    return a;
-  }
-};
-template <class Left, class Right>
-inline ProductRow<Left, Right> product(const Left &left, const Right &right) {
-  return {left, right};
-}
-
-template <class Row>
-struct SiluRow {
-  static constexpr u32 kColumns = Row::kColumns;
-  Row from;
-  float one(u32 c) const { return numerics::silu(from.one(c)); }
-  Quad quad(u32 c) const {
-    Quad a = from.quad(c);
-    for (u32 i = 0; i < 4; ++i)
-      a.x[i] = numerics::silu(a.x[i]);
-    return a;
-  }
-};
-template <class Row>
-inline SiluRow<Row> silu(const Row &from) {
-  return {from};
-}
-
-// ---- Norms --------------------------------------------------------------------------------------
-
-/// Two neighbouring columns from an even one on; kWhole: both exist.
-struct Pair {
-  float x, y;
-};
-template <class Row>
-inline Pair pairOf(const Row &row, u32 c) {
-  return {row.one(c), row.one(c + 1)};
-}
-template <u32 kWidth>
-inline Pair pairOf(const MemoryRow<kWidth> &row, u32 c) {
-  const uint2 both = load64(row.row + c);
-  return {numerics::floatOf(both.x), numerics::floatOf(both.y)};
-}
-
-/// Rule R over columns [first, first + kWidth), first even, by one warp: lane l holds the logical
-/// lanes 2l and 2l + 1. Every lane gets 1 / sqrt(mean of squares + eps).
-template <u32 kWidth, class Row>
-inline float warpRmsScale(const Row &row, u32 first, float eps) {
-  static_assert(numerics::kReduceLanes == 64);
-  const u32 lane = laneId();
-  float x = 0.0f, y = 0.0f;
-  constexpr u32 kWhole = kWidth / 64 * 64, kAhead = 8; // loads under way
-  for (u32 c = 0; c < kWhole; c += 64 * kAhead) {
-    Pair p[kAhead];
-    INGOT_UNROLL
-    for (u32 i = 0; i < kAhead; ++i) // a column of zero changes nothing
-      p[i] = c + 64 * i < kWhole ? pairOf(row, first + c + 64 * i + 2 * lane) : Pair{0.0f, 0.0f};
-    INGOT_UNROLL
-    for (u32 i = 0; i < kAhead; ++i) {
-      x = std::fmaf(p[i].x, p[i].x, x);
-      y = std::fmaf(p[i].y, p[i].y, y);
-    }
-  }
-  if (kWhole + 2 * lane < kWidth) {
-    const float last = row.one(first + kWhole + 2 * lane);
-    x = std::fmaf(last, last, x);
-  }
-  if (kWhole + 2 * lane + 1 < kWidth) {
-    const float last = row.one(first + kWhole + 2 * lane + 1);
-    y = std::fmaf(last, last, y);
-  }
-  for (u32 mask = 16; mask > 0; mask /= 2) {
-    x = x + shuffleXor(x, mask);
-    y = y + shuffleXor(y, mask);
-  }
-  return 1.0f / std::sqrt((x + y) / static_cast<float>(kWidth) + eps);
-}
-
-/// Scale of the whole row; `slot`: one float of shared memory that nothing else uses.
-template <class T, class Row>
-inline float rowScale(const T &team, const Row &row, float eps, float *slot) {
-  if constexpr (T::kWarp) {
-    return warpRmsScale<Row::kColumns>(row, 0, eps);
-  } else {
-    if (team.thread < 32) {
-      const float scale = warpRmsScale<Row::kColumns>(row, 0, eps);
-      if (team.thread == 0)
-        *slot = scale;
-    }
-    team.sync();
-    return *slot;
-  }
-}
-
-/// Scales of heads of kHeadDim columns into shared memory [heads].
-template <u32 kHeadDim, class T, class Row>
-inline const float *headScales(const T &team, const Row &row, float eps, float *scales) {
-  for (u32 head = team.thread / 32; head < Row::kColumns / kHeadDim; head += T::kThreads / 32) {
-    const float scale = warpRmsScale<kHeadDim>(row, head * kHeadDim, eps);
-    if (laneId() == 0)
-      scales[head] = scale;
-  }
-  team.sync();
-  return scales;
-}
-
-template <class Row>
-struct NormRow {
-  static constexpr u32 kColumns = Row::kColumns;
-  Row from;
-  float scale;
-  const float *gamma;
-  float one(u32 c) const { return from.one(c) * scale * gamma[c]; }
-  Quad quad(u32 c) const {
-    Quad a = from.quad(c);
-    const Quad g = quadFrom(gamma + c);
-    for (u32 i = 0; i < 4; ++i)
-      a.x[i] = a.x[i] * scale * g.x[i];
-    return a;
-  }
-};
-template <class Row>
-inline NormRow<Row> norm(const Row &from, float scale, const float *gamma) {
-  return {from, scale, gamma};
-}
-
-template <class Row, u32 kHeadDim>
-struct HeadNormRow {
-  static constexpr u32 kColumns = Row::kColumns;
-  Row from;
-  const float *scales, *gamma; ///< [heads], [kHeadDim]
-  float one(u32 c) const { return from.one(c) * scales[c / kHeadDim] * gamma[c % kHeadDim]; }
-  Quad quad(u32 c) const {
-    if constexpr (kHeadDim % 4 != 0) {
-      return quadOfOnes(*this, c);
-    } else {
-      Quad a = from.quad(c);
-      const Quad g = quadFrom(gamma + c % kHeadDim);
-      const float scale = scales[c / kHeadDim];
-      for (u32 i = 0; i < 4; ++i)
-        a.x[i] = a.x[i] * scale * g.x[i];
-      return a;
-    }
-  }
-};
-template <u32 kHeadDim, class Row>
-inline HeadNormRow<Row, kHeadDim> headNorm(const Row &from, const float *scales,
-                                           const float *gamma) {
-  return {from, scales, gamma};
-}
 
 // ---- Rotation -----------------------------------------------------------------------------------
 
@@ -432,10 +96,78 @@ inline uint4 packEight(const Quad &a, const Quad &b) {
                packBf16(b.x[2], b.x[3])};
 }
 
+/// As fp16; what is beyond 65504 becomes that.
+inline uint4 packEightF16(const Quad &a, const Quad &b) {
+  return uint4{packF16(a.x[0], a.x[1]), packF16(a.x[2], a.x[3]), packF16(b.x[0], b.x[1]),
+               packF16(b.x[2], b.x[3])};
+}
+
+template <bool kF16, class T, class Row>
+inline void storeRowHalf(const T &team, const Row &row, u16 *to) {
+  for (u32 c = team.thread * 8; c < abi::paddedColumns(Row::kColumns); c += T::kThreads * 8) {
+    const Quad a = paddedQuad(row, c), b = paddedQuad(row, c + 4);
+    store128(to + c, kF16 ? packEightF16(a, b) : packEight(a, b));
+  }
+}
 template <class T, class Row>
 inline void storeRowBf16(const T &team, const Row &row, u16 *to) {
-  for (u32 c = team.thread * 8; c < abi::paddedColumns(Row::kColumns); c += T::kThreads * 8)
-    store128(to + c, packEight(paddedQuad(row, c), paddedQuad(row, c + 4)));
+  storeRowHalf<false>(team, row, to);
+}
+template <class T, class Row>
+inline void storeRowF16(const T &team, const Row &row, u16 *to) {
+  storeRowHalf<true>(team, row, to);
+}
+
+/// The largest of all threads of a team; `slots`: 4 bytes per warp of shared memory.
+template <class T>
+inline u32 teamMax(const T &team, u32 value, u32 *slots) {
+  for (u32 mask = 16; mask > 0; mask /= 2) {
+    const u32 other = shuffleXor(value, mask);
+    value = other > value ? other : value;
+  }
+  if constexpr (!T::kWarp) {
+    if (laneId() == 0)
+      slots[team.thread / 32] = value;
+    team.sync();
+    for (u32 i = 0; i < T::kThreads / 32; ++i)
+      value = slots[i] > value ? slots[i] : value;
+  }
+  return value;
+}
+
+/// 8 bits with one scale per row (int8, or e4m3 with kE4m3), 16 columns per thread at a time in
+/// the order of abi::operandPlace.
+template <bool kE4m3, class T, class Row>
+inline void quantizeRowByScale(const T &team, const Row &row, u8 *to, float *scaleTo, u32 *slots) {
+  constexpr u32 kPadded = abi::paddedColumns(Row::kColumns);
+  u32 largest = 0;
+  for (u32 c = team.thread * 4; c < kPadded; c += T::kThreads * 4) {
+    const Quad q = paddedQuad(row, c);
+    for (u32 i = 0; i < 4; ++i) {
+      const u32 bits = numerics::magnitudeBits(q.x[i]);
+      largest = bits > largest ? bits : largest;
+    }
+  }
+  const numerics::RowScale scale =
+      numerics::rowScale(numerics::floatOf(teamMax(team, largest, slots)),
+                         kE4m3 ? numerics::kE4m3Limit : numerics::kInt8Limit);
+  for (u32 c = team.thread * 16; c < kPadded; c += T::kThreads * 16) {
+    u32 words[4] = {};
+    INGOT_UNROLL
+    for (u32 part = 0; part < 4; ++part) {
+      const Quad q = paddedQuad(row, c + part * 4);
+      INGOT_UNROLL
+      for (u32 i = 0; i < 4; ++i) {
+        const u32 place = static_cast<u32>(abi::operandPlace(part * 4 + i));
+        const u32 byte = kE4m3 ? numerics::toE4m3(q.x[i] * scale.inverse)
+                               : static_cast<u8>(numerics::roundToInt8(q.x[i], scale.inverse));
+        words[place / 4] |= byte << 8 * (place % 4);
+      }
+    }
+    store128(to + c, uint4{words[0], words[1], words[2], words[3]});
+  }
+  if (team.thread == 0)
+    *scaleTo = scale.scale;
 }
 
 /// int8 with one scale per 32 columns: eight lanes hold a group, its maximum and its sum are the

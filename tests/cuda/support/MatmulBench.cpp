@@ -11,6 +11,7 @@
 namespace ingot::test {
 
 using gpu::host::Launch;
+using reference::RowKind;
 using reference::Rows;
 using Tail = MatmulTail;
 
@@ -44,6 +45,36 @@ static std::vector<uint8_t> bufferOf(const Rows &rows, bool bf16) {
   return buffer;
 }
 
+/// Rows as a matmul reads them, in the same way.
+static std::vector<uint8_t> bufferOfInput(const Rows &rows) {
+  if (rows.kind == RowKind::Bf16)
+    return bufferOf(rows, true);
+  const bool half = rows.kind == RowKind::F16;
+  const uint64_t stride = half ? abi::bf16RowBytes(rows.columns) : abi::int8RowBytes(rows.columns);
+  std::vector<uint8_t> buffer((rows.rows + 1) * stride, 0xff);
+  for (int64_t r = 0; r < rows.rows; ++r) {
+    uint8_t *row = buffer.data() + r * stride;
+    std::memset(row, 0, abi::paddedColumns(rows.columns) * (half ? 2 : 1));
+    for (int64_t c = 0; c < rows.columns; ++c) {
+      const float x = rows.row(r)[c];
+      const uint16_t bits = numerics::toF16(x);
+      if (half)
+        std::memcpy(row + c * 2, &bits, 2);
+      else
+        row[abi::operandPlace(c)] = rows.kind == RowKind::Int8Row
+                                        ? static_cast<uint8_t>(static_cast<int8_t>(x))
+                                        : numerics::toE4m3(x);
+    }
+  }
+  return buffer;
+}
+
+static Rows inputOf(const MatmulCase &c, int64_t rows) {
+  const Rows values = randomRows(rows, static_cast<int64_t>(c.columns), 1);
+  return c.rows == RowKind::Bf16 || c.rows == RowKind::F16 ? evalRound(values, c.rows)
+                                                           : evalQuantize(values, c.rows);
+}
+
 static std::vector<uint8_t> bufferOfPartials(const Rows &partials) {
   const uint64_t stride = abi::argmaxPartialRowBytes(partials.columns);
   std::vector<uint8_t> bytes((partials.rows + 1) * stride, 0xff);
@@ -54,10 +85,9 @@ static std::vector<uint8_t> bufferOfPartials(const Rows &partials) {
 }
 
 MatmulBench::MatmulBench(const MatmulCase &c, int64_t mostRows)
-    : case_(c), mostRows_(mostRows),
-      input_(evalRound(randomRows(mostRows, static_cast<int64_t>(c.columns), 1))),
+    : case_(c), mostRows_(mostRows), input_(inputOf(c, mostRows)),
       residual_(randomRows(mostRows, static_cast<int64_t>(c.outputs), 2)),
-      inputBytes_(bufferOf(input_, true)), residualBytes_(bufferOf(residual_, false)) {
+      inputBytes_(bufferOfInput(input_)), residualBytes_(bufferOf(residual_, false)) {
   const Rows bias = randomRows(1, static_cast<int64_t>(c.outputs), 6);
   bias_.rows = static_cast<int64_t>(c.outputs);
   bias_.floats = bias.floats;
@@ -75,15 +105,24 @@ void MatmulBench::makeWeight() {
   weight_.group = case_.group;
   const int64_t elements = weight_.rows * weight_.columns;
   if (!layout_.isQuantized()) {
-    weight_.kind = reference::WeightKind::Bf16;
-    weight_.floats = evalRound(randomRows(weight_.columns, weight_.rows, 3)).floats;
+    const bool half = layout_.format == WeightFormat::F16;
+    weight_.kind = half ? reference::WeightKind::F16 : reference::WeightKind::Bf16;
+    weight_.floats =
+        evalRound(randomRows(weight_.columns, weight_.rows, 3), half ? RowKind::F16 : RowKind::Bf16)
+            .floats;
     return repack();
   }
-  weight_.kind = reference::WeightKind::Int;
+  const bool e4m3 = layout_.format == WeightFormat::E4m3;
+  weight_.kind = e4m3 ? reference::WeightKind::E4m3 : reference::WeightKind::Int;
   const int range = layout_.format == WeightFormat::Int4 ? 16 : 256;
-  for (int64_t i = 0; i < elements; ++i)
-    weight_.ints.push_back(
-        static_cast<int8_t>(static_cast<int>(randomBits(4, i) % range) - range / 2));
+  for (int64_t i = 0; i < elements; ++i) {
+    const auto bits = static_cast<int>(randomBits(4, i) % range);
+    if (e4m3) // no NaN
+      weight_.floats.push_back(
+          numerics::fromE4m3(static_cast<uint8_t>((bits & 0x7f) == 0x7f ? 0x7e : bits)));
+    else
+      weight_.ints.push_back(static_cast<int8_t>(bits - range / 2));
+  }
   const auto groups = static_cast<int64_t>(layout_.groups());
   weight_.scales.resize(weight_.rows * groups);
   for (int64_t i = 0; i < weight_.rows * groups; ++i) {
@@ -100,8 +139,12 @@ void MatmulBench::repack() {
   for (int64_t n = 0; n < weight_.rows; ++n)
     for (int64_t k = 0; k < weight_.columns; ++k) {
       const int64_t at = k * weight_.rows + n;
-      if (layout_.isQuantized())
+      if (layout_.format == WeightFormat::E4m3)
+        values.push_back(static_cast<int8_t>(numerics::toE4m3(weight_.floats[at])));
+      else if (layout_.isQuantized())
         values.push_back(weight_.ints[at]);
+      else if (layout_.format == WeightFormat::F16)
+        halves.push_back(numerics::toF16(weight_.floats[at]));
       else
         halves.push_back(static_cast<uint16_t>(numerics::bitsOf(weight_.floats[at]) >> 16));
     }
@@ -124,13 +167,18 @@ void MatmulBench::addOp(OpKind kind, std::vector<int> operands, std::vector<int>
   program_.ops.push_back({kind, std::move(operands), std::move(results)});
 }
 
-/// Values 0 input, 1 weight, 2 the linear's result, then the tail's. Slots: batch, input, weight,
-/// [bias, residual], results.
+/// Values 0 input, 1 weight, 2 the linear's result, then the tail's. Slots: batch, input, [its
+/// scales], weight, [bias, residual], results.
 void MatmulBench::makeProgram() {
   program_.returnedRows = case_.returned;
-  addValue(ValueKind::Bf16Rows, weight_.columns, 1);
-  addValue(ValueKind::Parameter, weight_.columns, 2);
-  addValue(ValueKind::F32Rows, weight_.rows, case_.tail == Tail::Plain ? 3 : -1);
+  const ValueKind rows = case_.rows == RowKind::F16       ? ValueKind::F16Rows
+                         : case_.rows == RowKind::Int8Row ? ValueKind::Int8Rows
+                         : case_.rows == RowKind::E4m3Row ? ValueKind::E4m3Rows
+                                                          : ValueKind::Bf16Rows;
+  addValue(rows, weight_.columns, 1);
+  firstSlot_ = hasScaleSlot(rows) ? 3 : 2;
+  addValue(ValueKind::Parameter, weight_.columns, firstSlot_);
+  addValue(ValueKind::F32Rows, weight_.rows, case_.tail == Tail::Plain ? firstSlot_ + 1 : -1);
   program_.values[1].weight = layout_;
   addOp(OpKind::Linear, {0, 1}, {2});
   program_.ops[0].slice = case_.span;
@@ -156,24 +204,27 @@ void MatmulBench::makeTail() {
   case Tail::Plain:
     return;
   case Tail::BiasResidual: {
-    const int bias = addValue(ValueKind::Parameter, n, 3);
+    const int bias = addValue(ValueKind::Parameter, n, firstSlot_ + 1);
     const uint64_t shape[] = {case_.outputs};
     program_.values[bias].weight = *WeightLayout::make("f32", "row", shape, 0, 0);
-    const int residual = addValue(ValueKind::F32Rows, n, 4);
+    const int residual = addValue(ValueKind::F32Rows, n, firstSlot_ + 2);
     const int biased = addValue(ValueKind::F32Rows, n, -1);
     addOp(OpKind::AddBias, {2, bias}, {biased});
-    return addOp(OpKind::Add, {residual, biased}, {addValue(ValueKind::F32Rows, n, 5)});
+    return addOp(OpKind::Add, {residual, biased},
+                 {addValue(ValueKind::F32Rows, n, firstSlot_ + 3)});
   }
   case Tail::SwiGlu:
-    addGated(3);
+    addGated(firstSlot_ + 1);
     return;
   case Tail::SwiGluBf16:
-    return addOp(OpKind::Round, {addGated(-1)}, {addValue(ValueKind::Bf16Rows, n / 2, 3)});
+    return addOp(OpKind::Round, {addGated(-1)},
+                 {addValue(ValueKind::Bf16Rows, n / 2, firstSlot_ + 1)});
   case Tail::Argmax:
-    return addOp(OpKind::ArgmaxPartial, {2}, {addValue(ValueKind::Partials, (n + 31) / 32, 3)});
+    return addOp(OpKind::ArgmaxPartial, {2},
+                 {addValue(ValueKind::Partials, (n + 31) / 32, firstSlot_ + 1)});
   case Tail::RoundTwice:
-    program_.values[2].slot = 4;
-    return addOp(OpKind::Round, {2}, {addValue(ValueKind::Bf16Rows, n, 3)});
+    program_.values[2].slot = firstSlot_ + 2;
+    return addOp(OpKind::Round, {2}, {addValue(ValueKind::Bf16Rows, n, firstSlot_ + 1)});
   }
 }
 
@@ -198,8 +249,11 @@ std::vector<cuda::KernelSource> joinSources(std::vector<cuda::KernelSource> sour
 void MatmulBench::evaluate(matrix::MatrixUnit unit) {
   const MxcsrGuard arithmetic;
   expected_.clear();
-  const Rows sums =
-      evalLinear(input_, weight_, {reference::LinearOrder::Kind::Mma, 16, case_.span, unit});
+  const matrix::MatrixUnit fp8 =
+      matrix::fp8UnitOf(unit.products == matrix::kAmpere.products ? 89 : 90);
+  const Rows sums = evalLinear(
+      input_, weight_,
+      {reference::LinearOrder::Kind::Mma, input_.isRowScaled() ? 32 : 16, case_.span, unit, fp8});
   switch (case_.tail) {
   case Tail::Plain:
     return expect(bufferOf(sums, false));
@@ -238,9 +292,15 @@ std::string MatmulBench::run(const HostImage &image, const cuda::KernelSource &k
   batch.tokens = static_cast<uint32_t>(case_.returned ? mostRows_ : request.rows);
   batch.returnedRows = static_cast<uint32_t>(case_.returned ? request.rows : 0);
   std::vector<uint8_t> input = inputBytes_;
-  std::fill(input.begin() + request.rows * int64_t(abi::bf16RowBytes(case_.columns)), input.end(),
+  std::fill(input.begin() + request.rows * int64_t(input.size() / (mostRows_ + 1)), input.end(),
             uint8_t(0xff));
-  std::vector<uint64_t> slots = {address(&batch), address(input.data()), address(packed_.data())};
+  std::vector<float> scales = input_.rowScales;
+  scales.resize(static_cast<size_t>(request.rows));
+  scales.resize(static_cast<size_t>(mostRows_), numerics::floatOf(0x7fffffffu));
+  std::vector<uint64_t> slots = {address(&batch), address(input.data())};
+  if (input_.isRowScaled())
+    slots.push_back(address(scales.data()));
+  slots.push_back(address(packed_.data()));
   if (case_.tail == Tail::BiasResidual)
     slots.insert(slots.end(), {address(biasBytes_.data()), address(residualBytes_.data())});
   std::vector<std::vector<uint8_t>> results;

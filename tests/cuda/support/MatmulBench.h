@@ -27,6 +27,7 @@ struct MatmulCase {
   int64_t span = 0;   ///< elements of K per slice
   MatmulTail tail = MatmulTail::Plain;
   bool returned = false; ///< rows are returned ones
+  reference::RowKind rows = reference::RowKind::Bf16;
 };
 
 class MatmulBench {
@@ -70,6 +71,7 @@ private:
   std::vector<uint16_t> scaleBits_; ///< [outputs][groups]
   std::vector<uint8_t> packed_;
   KernelProgram program_;
+  int firstSlot_ = 2; ///< of the weight
   reference::Rows input_, residual_;
   std::vector<uint8_t> inputBytes_, residualBytes_, biasBytes_;
   std::vector<std::vector<uint8_t>> expected_; ///< per result
