@@ -7,9 +7,10 @@
   extern "C" __global__ void __launch_bounds__(threads)                                            \
       name(const __grid_constant__ ingot::gpu::KernelArgs args)
 
-/// The same with tensor maps, `maps`, behind the slots (LaunchShape::maps of CudaKernel.h).
+/// The same with tensor maps, `maps`, behind the slots (LaunchShape::maps of CudaKernel.h). One
+/// block per multiprocessor: that fixes the registers at the start, which setmaxnreg needs.
 #define INGOT_KERNEL_WITH_MAPS(name, threads)                                                      \
-  extern "C" __global__ void __launch_bounds__(threads)                                            \
+  extern "C" __global__ void __launch_bounds__(threads, 1)                                         \
       name(const __grid_constant__ ingot::gpu::KernelArgs args,                                    \
            const __grid_constant__ ingot::gpu::TensorMaps maps)
 
