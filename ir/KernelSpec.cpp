@@ -43,6 +43,15 @@ FailureOr<KernelSpec> readRowwise(FusedOp fused, std::string &reason) {
 // What only the kernels of target cuda can hold: they say so here, and nothing else asks for the
 // target.
 
+/// A rounding to bf16, which epilogues and norms inside a kernel know.
+bool isBf16Round(Operation *op) {
+  auto round = dyn_cast<RoundOp>(op);
+  return round && cast<RankedTensorType>(round.getType()).getElementType().isBF16();
+}
+
+/// Columns of a row that each block can normalize: a few of them lie in shared memory.
+constexpr int64_t kMostNormColumns = 8192;
+
 /// Rounded rows made inside the kernel: a norm, perhaps of the returned rows, and its rounding.
 bool isNormPrologue(ArrayRef<Operation *> ops, LinearOp linear) {
   if (ops.size() == 3 && isa<SelectRowsOp>(ops[0]) && ops[0]->hasOneUse())
@@ -51,7 +60,8 @@ bool isNormPrologue(ArrayRef<Operation *> ops, LinearOp linear) {
     return false;
   auto norm = dyn_cast<RmsNormOp>(ops[0]);
   auto round = dyn_cast<RoundOp>(ops[1]);
-  return norm && round && !norm.getHeadDim() && norm.getResult().hasOneUse() &&
+  return norm && isBf16Round(ops[1]) && !norm.getHeadDim() && norm.getResult().hasOneUse() &&
+         cast<RankedTensorType>(norm.getType()).getDimSize(1) <= kMostNormColumns &&
          round.getInput() == norm.getResult() && linear.getInput() == round.getResult() &&
          round.getResult().hasOneUse();
 }
@@ -65,6 +75,10 @@ bool isRopeEpilogue(LinearOp linear, ArrayRef<Operation *> ops, KvAppendOp appen
   if (!split || split.getInput() != linear.getResult() || split.getInterleave() ||
       split.getNumResults() != 3) {
     reason = "queries, keys and values are not one projection (merge-qkv)";
+    return false;
+  }
+  if (cast<KvType>(append.getKv().getType()).getFormat() != KvFormat::bf16) {
+    reason = "the epilogue of a projection writes caches of bfloat16";
     return false;
   }
   // Both halves of 16 pairs lie in one panel.
@@ -97,7 +111,7 @@ bool fitsEpilogue(Operation &op, ArrayRef<Operation *> before, CodeTarget target
     return false;
   }
   auto split = dyn_cast<SplitOp>(op);
-  const bool fits = isa<ArgmaxPartialOp>(op) || (isa<RoundOp>(op) && target == CodeTarget::Cuda) ||
+  const bool fits = isa<ArgmaxPartialOp>(op) || (isBf16Round(&op) && target == CodeTarget::Cuda) ||
                     (cast<KernelOpInterface>(op).footprint() == Footprint::Point &&
                      !isa<RoundOp>(op) && (!split || split.getInterleave() == 16));
   if (!fits)
@@ -153,7 +167,7 @@ FailureOr<KernelSpec> readAttention(FusedOp fused, PagedAttentionOp attention,
   spec.anchor = attention;
   spec.itemsPerRow = cast<KvType>(attention.getKv().getType()).getHeads();
   for (Operation &op : fused.getBody().front().without_terminator())
-    if (isa<RoundOp>(op) && targetOf(fused) == CodeTarget::Cuda && attention->hasOneUse()) {
+    if (isBf16Round(&op) && targetOf(fused) == CodeTarget::Cuda && attention->hasOneUse()) {
       spec.epilogue.push_back(&op); // the rounded rows alone leave the kernel
     } else if (&op != attention) {
       reason = op.getName().getStringRef().str() + " does not fit an attention kernel";

@@ -29,8 +29,11 @@ public:
     const bool few = bound_.maxTokens <= kFewTokens;
     const std::string tile = few ? fewTile(source.shape) : manyTile(source.shape);
     const char *family = few ? "Few" : "Many";
-    if (norm_ && !few)
-      return refuse("a norm before the linear is for few tokens");
+    if (norm_ && (!few || rows_ != ValueKind::Bf16Rows))
+      return refuse("a norm before the linear is for few tokens and bf16 rows");
+    if (norm_ && source.shape.dynamicSharedBytes > kMostSharedBytes)
+      return refuse(format("the rows of a norm need %u bytes of shared memory; a block has %u",
+                           source.shape.dynamicSharedBytes, kMostSharedBytes));
     source.text = text(family, few ? "FewShared" : "ManyShape", tile, epilogue, source.shape);
     if (const auto hopper = chooseHopperTile(shape_, bound_); hopper && !few)
       source.variants.push_back(hopperVariant(*hopper, epilogue));

@@ -8,8 +8,6 @@ namespace ingot::cuda {
 static constexpr uint32_t kBusyWarps = 1024;
 /// Multiprocessors that a launch should fill.
 static constexpr uint32_t kBusyBlocks = 128;
-/// Shared memory that a block may take on every device.
-static constexpr uint32_t kSharedBytes = 96 * 1024;
 /// Most warps of a block along K.
 static constexpr uint32_t kMaxSliceWarps = 16;
 
@@ -51,7 +49,7 @@ FewTile chooseFewTile(const MatmulShape &shape, TokenBound bound) {
   // Sixteen 16-byte loads of a lane under way (8 KiB of a warp), eight where warps are plenty.
   const uint32_t loads = shape.isScaled() && many ? 8 : 16;
   tile.depth = std::clamp(loads / (shape.words() * tile.warpStrips), 1u, 8u);
-  while (tile.sharedBytes(shape) > kSharedBytes && tile.sliceWarps > 1)
+  while (tile.sharedBytes(shape) > kMostSharedBytes && tile.sliceWarps > 1)
     tile.sliceWarps = (tile.sliceWarps + 1) / 2;
   return tile;
 }
@@ -75,7 +73,8 @@ ManyTile chooseManyTile(const MatmulShape &shape, TokenBound bound) {
     tile.panels = 2;
   if (bound.maxTokens <= 64 && blocks() < kBusyBlocks)
     tile.panels = 1, tile.threads = 128;
-  tile.stages = std::clamp(kSharedBytes / tile.stageBytes(shape), 2u, tile.panels == 4 ? 4u : 6u);
+  tile.stages =
+      std::clamp(kMostSharedBytes / tile.stageBytes(shape), 2u, tile.panels == 4 ? 4u : 6u);
   return tile;
 }
 

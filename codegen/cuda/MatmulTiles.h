@@ -31,6 +31,9 @@ struct MatmulShape {
   uint32_t scaleBytes() const { return !isScaled() ? 0 : group % 64 != 0 ? 64 : 32; }
 };
 
+/// Shared memory that a block may take on every device.
+inline constexpr uint32_t kMostSharedBytes = 96 * 1024;
+
 /// `Tile` of MatmulFew.cuh.
 struct FewTile {
   uint32_t stripWarps, sliceWarps, warpStrips, depth, maxTiles, rows;

@@ -218,8 +218,8 @@ std::vector<int> RowBench::split(int a, std::vector<int64_t> widths, int64_t int
 int RowBench::select(int a, bool inner) {
   return result(OpKind::SelectRows, {a}, *reference::evalSelectRows(rows(a), batch_), inner);
 }
-int RowBench::round(int a) {
-  return result(OpKind::Round, {a}, reference::evalRound(rows(a)), false);
+int RowBench::round(int a, bool inner) {
+  return result(OpKind::Round, {a}, reference::evalRound(rows(a)), inner);
 }
 int RowBench::quantize(int a, bool floatScale) {
   MxcsrGuard mode;
@@ -314,6 +314,14 @@ std::vector<uint8_t> RowBench::packedMeta(int v) const {
   return bytes;
 }
 
+gpu::host::Launch RowBench::launch() const {
+  const auto items = program_.returnedRows ? int64_t(batch_.returnRows.size()) : batch_.tokens();
+  gpu::host::Launch launch;
+  launch.gridX = uint32_t(items) / shape_->itemsPerBlock + 2; // more than there is work for
+  launch.threads = shape_->threads, launch.sharedBytes = shape_->dynamicSharedBytes;
+  return launch;
+}
+
 std::string RowBench::run(const HostImage &image) {
   std::vector<uint64_t> slots(slots_, 0);
   abi::BatchView batch{};
@@ -365,11 +373,7 @@ std::string RowBench::run(const HostImage &image) {
     for (auto &[v, buffer] : meta_)
       std::fill(buffer.begin(), buffer.end(), uint8_t(0xee));
   };
-  const int64_t items = program_.returnedRows ? batch.returnedRows : batch.tokens;
-  gpu::host::Launch launch;
-  launch.gridX = uint32_t(items) / shape_->itemsPerBlock + 2; // more than there is work for
-  launch.threads = shape_->threads, launch.sharedBytes = shape_->dynamicSharedBytes;
-  const std::string wrong = image.runAllOrders(name_, slots, launch, prepare, results);
+  const std::string wrong = image.runAllOrders(name_, slots, launch(), prepare, results);
   if (!wrong.empty())
     return wrong;
   for (const auto &[v, buffer] : buffers_)

@@ -18,6 +18,7 @@ public:
   /// `tokens` rows with random ids below kTableRows and positions; the second and the last are
   /// returned.
   RowBench(std::string name, int64_t tokens, bool returnedRows = false);
+  virtual ~RowBench() = default;
 
   static constexpr int64_t kTableRows = 50;
 
@@ -38,7 +39,7 @@ public:
   std::vector<int> split(int a, std::vector<int64_t> widths, int64_t interleave,
                          bool inner = false);
   int select(int a, bool inner = false);
-  int round(int a);
+  int round(int a, bool inner = false);
   int quantize(int a, bool floatScale);
   int argmax(int a);
   int argmaxPartial(int a);
@@ -51,7 +52,9 @@ public:
   /// Runs the kernel in all orders and compares every byte it may write. Empty when all is well.
   std::string run(const HostImage &image);
 
-private:
+protected:
+  /// How the kernel of `shape_` is launched.
+  virtual gpu::host::Launch launch() const;
   int value(ValueKind kind, int64_t columns, int slot);
   int result(OpKind kind, std::vector<int> operands, reference::Rows rows, bool inner);
   ProgramOp &op() { return program_.ops.back(); }
