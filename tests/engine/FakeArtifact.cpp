@@ -127,6 +127,26 @@ void addSampling(TargetProgram &program) {
       schedule.offsets.assign(plan.buffers.size(), kUnusedBuffer);
 }
 
+/// See FakeOptions::large.
+void enlarge(TargetProgram &program) {
+  constexpr uint32_t kLayers = 32, kLaunchesPerLayer = 7;
+  KvGroup &group = program.plan.kvGroups[0];
+  group.layers = kLayers;
+  program.memory.maxBatchTokens = 512;
+  program.memory.maxSequences = 64;
+  program.memory.maxContext = 8192;
+  for (Schedule &schedule : program.plan.schedules) {
+    schedule.maxTokens = schedule.maxTokens == 4 ? 64 : program.memory.maxBatchTokens;
+    const Launch append = schedule.launches[0];
+    for (uint32_t i = 1; i < kLayers * kLaunchesPerLayer; ++i) {
+      schedule.launches.insert(schedule.launches.begin(), append);
+      schedule.launches[0].args[1].value = i / kLaunchesPerLayer;
+    }
+  }
+  program.probes.clear();
+  program.memory.logitsBytes = 64 * program.plan.buffers[0].rowBytes;
+}
+
 /// The same model for a GPU: other launches, another layout of the cache.
 TargetProgram makeGpuProgram(const Manifest &cpu, const FakeOptions &options) {
   TargetProgram program = cpu;
@@ -139,6 +159,8 @@ TargetProgram makeGpuProgram(const Manifest &cpu, const FakeOptions &options) {
   }
   program.kernels[0].threads = options.gpuThreads;
   program.kernels[0].sharedBytes = options.gpuShared;
+  if (options.large)
+    enlarge(program);
   KvGroup &group = program.plan.kvGroups[0];
   group.format = kKvFormatRows;
   group.blockBytes = program.memory.kvBlockBytes = kvBlockBytes(group);

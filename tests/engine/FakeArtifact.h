@@ -21,6 +21,9 @@ struct FakeOptions {
   bool tokenizer = true, cpu = true;
   std::vector<FakeGpuImage> gpu;            ///< not empty: a program for target "cuda", too
   uint32_t gpuThreads = 128, gpuShared = 0; ///< of the fake_append kernel
+  /// The program for the GPU has the launches, layers and limits of a model with eight billion
+  /// parameters; for images whose kernels are not executed.
+  bool large = false;
 };
 
 /// Writes the artifact: context 128, 64 tokens a step, 16 sequences, blocks of 16 positions.

@@ -91,12 +91,24 @@ Code due(State &s, const char *function) {
   return kSuccess;
 }
 
+/// Adds its life to a sum.
+class Stopwatch {
+public:
+  explicit Stopwatch(std::chrono::steady_clock::duration &sum) : sum_(sum) {}
+  ~Stopwatch() { sum_ += std::chrono::steady_clock::now() - begin_; }
+
+private:
+  std::chrono::steady_clock::duration &sum_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 enum Needs { Nothing, AContext };
 
 template <typename Body>
 Code call(const char *function, Needs needs, const std::string &detail, Body body) {
   State &s = state();
   const std::lock_guard lock(s.mutex);
+  const Stopwatch watch(s.spent);
   note(s.calls, detail.empty() ? function : function + (" " + detail));
   if (s.sticky != kSuccess)
     return s.sticky;
@@ -520,5 +532,9 @@ const char *ingot_mock_calls() { return state().calls.c_str(); }
 const char *ingot_mock_graphs() { return state().graphs.c_str(); }
 const char *ingot_mock_violations() { return state().violations.c_str(); }
 uint64_t ingot_mock_live() { return state().live(); }
+uint64_t ingot_mock_nanoseconds() {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(state().spent).count());
+}
 
 } // extern "C"

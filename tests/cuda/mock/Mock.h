@@ -40,6 +40,7 @@ inline constexpr char kSetMachine[] = "ingot_mock_set_machine", kFail[] = "ingot
                       kCalls[] = "ingot_mock_calls", ///< Text: a line per call
     kGraphs[] = "ingot_mock_graphs",                 ///< Text: a line per node, edge and run
     kViolations[] = "ingot_mock_violations",         ///< Text: misuse of the interface
-    kLive[] = "ingot_mock_live";                     ///< Count: objects not yet destroyed
+    kLive[] = "ingot_mock_live",                     ///< Count: objects not yet destroyed
+    kNanoseconds[] = "ingot_mock_nanoseconds";       ///< Count: inside the driver's functions
 
 } // namespace ingot::mock

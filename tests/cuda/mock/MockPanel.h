@@ -34,6 +34,7 @@ public:
   std::string graphs() const { return find<Text>(kGraphs)(); }
   std::string violations() const { return find<Text>(kViolations)(); }
   uint64_t live() const { return find<Count>(kLive)(); }
+  uint64_t nanoseconds() const { return find<Count>(kNanoseconds)(); }
 
   /// Lines of a record that begin with `prefix`.
   static std::vector<std::string> lines(const std::string &record, const std::string &prefix) {

@@ -6,6 +6,7 @@
 #include "runtime/device/CudaDriver.h"
 #include "tests/cuda/mock/Mock.h"
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -108,6 +109,7 @@ struct State {
   std::map<GraphRecord *, std::unique_ptr<GraphRecord>> graphsAlive;
   std::map<GraphExecRecord *, std::unique_ptr<GraphExecRecord>> execs;
   uint64_t execCount = 0;
+  std::chrono::steady_clock::duration spent{}; ///< inside calls
 
   uint64_t usedBytes() const;
   uint64_t live() const;
