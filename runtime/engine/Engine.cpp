@@ -82,8 +82,8 @@ void Engine::drainInbox() {
   }
   for (auto &[id, request] : requests) {
     auto active = std::make_unique<Active>();
-    Sequence &sequence = active->sequence;
-    active->id = sequence.id = id;
+    Sequence &sequence = *active;
+    sequence.id = id;
     active->request = std::move(request);
     sequence.tokens = active->request.prompt;
     sequence.promptTokens = sequence.length();
@@ -115,7 +115,7 @@ artifact::StepOutput Engine::outputFor(const StepPlan &plan) const {
   for (const ScheduledChunk &chunk : plan.chunks) {
     if (chunk.returnedRows == 0)
       continue;
-    const Request &request = active_.at(chunk.sequence->id)->request;
+    const Request &request = Active::of(*chunk.sequence).request;
     if (request.scorePrompt || request.sampling.needsLogits())
       return artifact::StepOutput::Logits;
     if (!request.sampling.greedy())
@@ -129,7 +129,7 @@ void Engine::setSampling() {
   const std::span<abi::SampleParams> params = batch_.sampling();
   for (size_t row = 0; row < params.size(); ++row) {
     const ReturnedRow &returned = batch_.rows()[row];
-    const SamplingParams &p = active_.at(returned.sequence->id)->request.sampling;
+    const SamplingParams &p = Active::of(*returned.sequence).request.sampling;
     params[row] = {p.temperature,           p.minP,        p.topP, p.topK, p.seed,
                    returned.tokenIndex + 1, p.sampleIndex, 0};
   }
@@ -158,7 +158,7 @@ void Engine::anticipate(const InFlight &inFlight) {
   scheduler_.complete(inFlight.plan);
   for (uint32_t row = 0; row < inFlight.rows.size(); ++row) {
     Sequence &sequence = *inFlight.rows[row].sequence;
-    if (active_.at(sequence.id)->request.scorePrompt)
+    if (Active::of(sequence).request.scorePrompt)
       continue;
     sequence.tokens.push_back(abi::kPreviousId | row);
     sequence.returnFrom = sequence.length() - 1;
@@ -180,7 +180,7 @@ void Engine::finishOldest() {
   } else {
     // Whoever took part has lost its step; requests that wait are unharmed.
     for (const ScheduledChunk &chunk : inFlight.plan.chunks)
-      finishRequest(*active_.at(chunk.sequence->id), FinishReason::Error, outcome);
+      finishRequest(Active::of(*chunk.sequence), FinishReason::Error, outcome);
   }
 }
 

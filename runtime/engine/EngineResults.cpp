@@ -33,7 +33,7 @@ Result<Sample> Engine::chosenToken(artifact::StepOutput output, uint32_t row) co
 Result<Sample> Engine::sampleOne(const ReturnedRow &returned, uint32_t row,
                                  SamplerScratch &scratch) {
   const Sequence &sequence = *returned.sequence;
-  const Request &request = active_.at(sequence.id)->request;
+  const Request &request = Active::of(*returned.sequence).request;
   const uint32_t next = returned.tokenIndex + 1; // index of the token that this row predicts
   if (request.scorePrompt) {
     if (next == sequence.length())
@@ -45,7 +45,7 @@ Result<Sample> Engine::sampleOne(const ReturnedRow &returned, uint32_t row,
 }
 
 void Engine::acceptRow(const ReturnedRow &row, Result<Sample> &result) {
-  Active &active = *active_.at(row.sequence->id);
+  Active &active = Active::of(*row.sequence);
   if (active.finished)
     return;
   if (!result.isOk())
@@ -57,15 +57,15 @@ void Engine::acceptRow(const ReturnedRow &row, Result<Sample> &result) {
 }
 
 void Engine::acceptScore(Active &active, uint32_t tokenIndex, Sample sample) {
-  active.sequence.returnFrom = tokenIndex + 1;
-  if (tokenIndex + 1 == active.sequence.length())
+  active.returnFrom = tokenIndex + 1;
+  if (tokenIndex + 1 == active.length())
     return finishRequest(active, FinishReason::Length);
   eventOf(active).promptScores.push_back(std::move(sample));
 }
 
 /// `index`: of the token in its sequence, where anticipate() kept its place.
 void Engine::acceptToken(Active &active, uint32_t index, Sample sample) {
-  const uint32_t token = active.sequence.tokens[index] = sample.token;
+  const uint32_t token = active.tokens[index] = sample.token;
   ++stats_.tokensGenerated;
   Event &event = eventOf(active);
   event.tokens.push_back(token);
@@ -89,7 +89,7 @@ void Engine::acceptToken(Active &active, uint32_t index, Sample sample) {
 void Engine::finishRequest(Active &active, FinishReason reason, Status error) {
   if (active.finished)
     return;
-  scheduler_.remove(active.sequence);
+  scheduler_.remove(active);
   active.finished = true;
   finished_.push_back(active.id);
   ++stats_.requestsFinished;

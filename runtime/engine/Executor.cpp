@@ -56,11 +56,10 @@ Result<std::unique_ptr<Executor>> Executor::create(const artifact::Manifest &man
 Status Executor::placeParams(const std::vector<const uint8_t *> &params) {
   // Only what this plan's launches use: an artifact may hold weights in several layouts.
   std::vector<std::span<const uint8_t>> pieces(params.size());
-  for (const artifact::Schedule *schedule : allSchedules(manifest_))
-    for (const artifact::Launch &launch : schedule->launches)
-      for (const artifact::Arg &arg : launch.args)
-        if (arg.kind == artifact::ArgKind::Param && arg.index < params.size())
-          pieces[arg.index] = {params[arg.index], manifest_.params[arg.index].data.bytes};
+  const std::vector<bool> used = usedParams(manifest_, params.size());
+  for (size_t i = 0; i < params.size(); ++i)
+    if (used[i])
+      pieces[i] = {params[i], manifest_.params[i].data.bytes};
   INGOT_ASSIGN(params_, device_.place(pieces, "the weights"));
   return Status::ok();
 }

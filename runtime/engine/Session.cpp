@@ -12,14 +12,16 @@ Result<std::unique_ptr<Session>> Session::open(const std::string &path,
   OpenOptions openOptions;
   openOptions.verify = options.verify;
   openOptions.threads = options.cpu.threads ? options.cpu.threads : availableProcessors();
+  openOptions.fillGenerated = false;
   INGOT_ASSIGN(session->artifact_, Artifact::open(path, openOptions));
-  const Artifact &artifact = *session->artifact_;
+  Artifact &artifact = *session->artifact_;
   if (!artifact.tokenizer().empty()) {
     INGOT_ASSIGN(session->tokenizer_, Tokenizer::load(artifact.tokenizer()));
   }
   INGOT_ASSIGN(session->chosen_,
                chooseDevice(artifact, {options.device, options.cpu, options.allowJit}));
   session->manifest_ = artifact.manifestFor(session->chosen_.target);
+  INGOT_TRY(artifact.fillGenerated(session->chosen_.target, openOptions.threads));
 
   EngineParts parts{&session->manifest(), {}, session->chosen_.device.get(), session->tokenizer_};
   for (uint32_t i = 0; i < artifact.manifest().params.size(); ++i)

@@ -46,19 +46,6 @@ public:
     table = reinterpret_cast<const Entry *>(address_ + used_);
     used_ += bytes;
   }
-  /// A table of rows that are `pitch` words apart, packed to `words` of each.
-  void packRows(const uint32_t *&table, uint64_t rows, uint64_t pitch, uint64_t words) {
-    const uint32_t *row = table;
-    used_ = aligned(used_);
-    table = reinterpret_cast<const uint32_t *>(address_ + used_);
-    for (uint64_t i = 0; i < rows; ++i, row += pitch) {
-      const uint64_t bytes = words * sizeof(uint32_t);
-      fits_ = fits_ && used_ + bytes <= capacity_;
-      if (fits_)
-        std::memcpy(host_ + used_, row, bytes);
-      used_ += bytes;
-    }
-  }
   bool fits() const { return fits_; }
   uint64_t used() const { return used_; }
 
@@ -100,7 +87,6 @@ Result<uint64_t> StepTables::fill(const Batch &batch, uint32_t slot, const StepC
   if (!choice.sampled)
     batchView_.sampling = nullptr;
   const uint32_t *blockTable = batch.blockTable();
-  uint32_t pitch = batch.tablePitch();
   uint64_t used = 0;
   if (memory_) {
     abi::BatchView &view = batchView_;
@@ -116,9 +102,7 @@ Result<uint64_t> StepTables::fill(const Batch &batch, uint32_t slot, const StepC
     packer.pack(view.attentionTable, 2 * uint64_t(view.attentionItems));
     if (choice.sampled)
       packer.pack(view.sampling, view.returnedRows);
-    // Contexts may be long: only the blocks that somebody has.
-    pitch = std::min(pitch, batch.usedPitch());
-    packer.packRows(blockTable, view.sequences, batch.tablePitch(), pitch);
+    packer.pack(blockTable, uint64_t(view.sequences) * batch.tablePitch());
     if (!packer.fits())
       return Status(ErrorClass::Internal, "step-too-large",
                     format("the tables of a step of %u tokens and %u sequences take %llu bytes; "
@@ -130,7 +114,7 @@ Result<uint64_t> StepTables::fill(const Batch &batch, uint32_t slot, const StepC
   }
   for (abi::KvView &view : kvViews_) {
     view.table = blockTable;
-    view.tablePitch = pitch;
+    view.tablePitch = batch.tablePitch();
   }
   if (memory_) {
     std::memcpy(memory_->host(slot), &batchView_, sizeof batchView_);

@@ -7,8 +7,7 @@
 
 namespace ingot {
 
-Batch::Batch(const SchedulerLimits &limits, uint32_t maxContext)
-    : tablePitch_(static_cast<uint32_t>(blocksForTokens(maxContext, limits.blockTokens))) {
+Batch::Batch(const SchedulerLimits &limits, uint32_t maxContext) {
   for (auto *perToken : {&tokenIds_, &tokenSequence_, &kvPositions_, &visibleBegin_, &visibleEnd_})
     perToken->reserve(limits.maxBatchTokens);
   ropePositions_.reserve(3 * size_t(limits.maxBatchTokens));
@@ -16,16 +15,20 @@ Batch::Batch(const SchedulerLimits &limits, uint32_t maxContext)
   returnRows_.reserve(limits.maxReturnedRows);
   rows_.reserve(limits.maxReturnedRows);
   sampling_.reserve(limits.maxReturnedRows);
-  blockTable_.reserve(size_t(limits.maxSequences) * tablePitch_);
+  blockTable_.reserve(size_t(limits.maxSequences) *
+                      blocksForTokens(maxContext, limits.blockTokens));
 }
 
 void Batch::assemble(const StepPlan &plan) {
   for (auto *table : {&tokenIds_, &tokenSequence_, &kvPositions_, &visibleBegin_, &visibleEnd_,
-                      &ropePositions_, &returnRows_, &attentionTable_, &blockTable_})
+                      &ropePositions_, &returnRows_, &attentionTable_})
     table->clear();
   rows_.clear();
   sampling_.clear();
-  sequences_ = usedPitch_ = attentionSegments_ = 0;
+  sequences_ = tablePitch_ = attentionSegments_ = 0;
+  for (const ScheduledChunk &chunk : plan.chunks)
+    tablePitch_ = std::max(tablePitch_, chunk.sequence->blocks.size());
+  blockTable_.resize(plan.chunks.size() * tablePitch_);
   for (const ScheduledChunk &chunk : plan.chunks)
     appendChunk(chunk);
   for (int plane = 0; plane < 3; ++plane)
@@ -35,10 +38,8 @@ void Batch::assemble(const StepPlan &plan) {
 void Batch::appendChunk(const ScheduledChunk &chunk) {
   Sequence &sequence = *chunk.sequence;
   const std::span<const BlockId> blocks = sequence.blocks.ids();
-  assert(blocks.size() <= tablePitch_ && "a sequence is longer than the context");
-  usedPitch_ = std::max(usedPitch_, static_cast<uint32_t>(blocks.size()));
-  blockTable_.insert(blockTable_.end(), blocks.begin(), blocks.end());
-  blockTable_.resize(size_t(sequences_ + 1) * tablePitch_, 0);
+  uint32_t *row = blockTable_.data() + size_t(sequences_) * tablePitch_;
+  std::fill(std::copy(blocks.begin(), blocks.end(), row), row + tablePitch_, 0u);
 
   const uint32_t firstRow = tokens();
   for (uint32_t i = 0; i < chunk.tokens; ++i) {
@@ -69,8 +70,6 @@ abi::BatchView Batch::view() const {
           sequences_,
           static_cast<uint32_t>(returnRows_.size()),
           static_cast<uint32_t>(attentionTable_.size() / 2),
-          attentionSegments_,
-          0,
           tokenIds_.data(),
           ropePositions_.data(),
           tokenSequence_.data(),
@@ -81,7 +80,9 @@ abi::BatchView Batch::view() const {
           attentionTable_.data(),
           sampling_.data(),
           nullptr,
-          {}};
+          attentionSegments_,
+          0,
+          nullptr};
 }
 
 } // namespace ingot

@@ -15,7 +15,7 @@ struct ReturnedRow {
 /// Storage is reserved once at the limits; assemble() allocates nothing.
 class Batch {
 public:
-  /// `maxContext`: tokens of one sequence, sets the pitch of the block table.
+  /// `maxContext`: tokens of one sequence.
   Batch(const SchedulerLimits &limits, uint32_t maxContext);
 
   /// Fills every table from the plan. The plan's sequences must own blocks for all planned tokens.
@@ -29,9 +29,8 @@ public:
   abi::BatchView view() const;
   /// [sequences][tablePitch] block ids; entries behind a sequence's blocks are 0.
   const uint32_t *blockTable() const { return blockTable_.data(); }
-  uint32_t tablePitch() const { return tablePitch_; }
   /// Most blocks that any sequence of the step has.
-  uint32_t usedPitch() const { return usedPitch_; }
+  uint32_t tablePitch() const { return tablePitch_; }
   /// [R], in the order of the rows in the logits and argmax buffers.
   const std::vector<ReturnedRow> &rows() const { return rows_; }
   uint32_t tokens() const { return static_cast<uint32_t>(tokenIds_.size()); }
@@ -40,8 +39,7 @@ public:
 private:
   void appendChunk(const ScheduledChunk &chunk);
 
-  uint32_t tablePitch_;
-  uint32_t sequences_ = 0, usedPitch_ = 0, attentionSegments_ = 0;
+  uint32_t sequences_ = 0, tablePitch_ = 0, attentionSegments_ = 0;
   std::vector<uint32_t> tokenIds_, tokenSequence_, kvPositions_, visibleBegin_, visibleEnd_;
   std::vector<uint32_t> ropePositions_;     ///< [3][T], planes of equal positions
   std::vector<uint32_t> returnRows_;        ///< [R]

@@ -429,14 +429,16 @@ Code cuGraphExecMemcpyNodeSetParams(GraphExec exec, Node node, const CopyParams 
                   return kInvalidValue;
                 if (const Code code = checkCopy(*params); code != kSuccess)
                   return code;
-                exec->nodes[place->second].copy = *params;
+                exec->copies[place->second] = *params;
                 return kSuccess;
               });
 }
 Code cuGraphLaunch(GraphExec exec, Stream stream) {
   return call("cuGraphLaunch", AContext, "", [&](State &) {
     // As it is now: later changes are for later launches.
-    add(*stream, [graph = *exec] { return runGraph(graph); });
+    add(*stream, [number = exec->number, nodes = exec->nodes, copies = exec->copies] {
+      return runGraph(number, *nodes, copies);
+    });
     return kSuccess;
   });
 }

@@ -30,13 +30,16 @@ Code checkCopy(const CopyParams &params) {
   return kSuccess;
 }
 
+static std::string describe(const CopyParams &copy) {
+  return format("copy %s %zu", copy.srcType == kMemoryHost ? "up" : "down", copy.widthBytes);
+}
+
 static std::string describe(const NodeRecord &node) {
   if (node.isKernel)
     return format("kernel %s grid %ux%u threads %u shared %u", node.function->name.c_str(),
                   node.kernel.gridX, node.kernel.gridY, node.kernel.blockX,
                   node.kernel.sharedBytes);
-  return format("copy %s %zu", node.copy.srcType == kMemoryHost ? "up" : "down",
-                node.copy.widthBytes);
+  return describe(node.copy);
 }
 
 /// The nodes in an order in which each comes after those it depends on; empty for a cycle.
@@ -79,6 +82,8 @@ Code instantiate(GraphExec *exec, GraphRecord &graph, InstantiateParams &params)
     return code;
   auto made = std::make_unique<GraphExecRecord>();
   made->number = ++s.execCount;
+  std::vector<NodeRecord> nodes;
+  std::map<const NodeRecord *, size_t> index;
   for (NodeRecord *node : order) {
     const bool tooMuch = node->isKernel && node->kernel.sharedBytes > node->function->dynamicShared;
     const bool tooWide =
@@ -88,38 +93,45 @@ Code instantiate(GraphExec *exec, GraphRecord &graph, InstantiateParams &params)
       params.errorNode = node;
       return kInvalidValue;
     }
-    made->place[node] = made->nodes.size();
-    made->nodes.push_back(*node);
+    index[node] = nodes.size();
+    nodes.push_back(*node);
+    if (!node->isKernel) {
+      made->place[node] = made->copies.size();
+      made->copies.push_back(node->copy);
+    }
     s.graphs += format("graph %llu node %s\n", static_cast<unsigned long long>(made->number),
                        describe(*node).c_str());
   }
   for (const GraphRecord::Edge &edge : graph.edges)
-    s.graphs += format("graph %llu edge %zu %zu %s\n",
-                       static_cast<unsigned long long>(made->number), made->place[edge.from],
-                       made->place[edge.to], edge.data.type ? "programmatic" : "full");
+    s.graphs +=
+        format("graph %llu edge %zu %zu %s\n", static_cast<unsigned long long>(made->number),
+               index[edge.from], index[edge.to], edge.data.type ? "programmatic" : "full");
+  made->nodes = std::make_shared<const std::vector<NodeRecord>>(std::move(nodes));
   *exec = made.get();
   s.execs.emplace(made.get(), std::move(made));
   return kSuccess;
 }
 
-Code runGraph(const GraphExecRecord &exec) {
+Code runGraph(uint64_t number, const std::vector<NodeRecord> &nodes,
+              const std::vector<CopyParams> &copies) {
   State &s = state();
-  for (const NodeRecord &node : exec.nodes) {
+  auto copy = copies.begin();
+  for (const NodeRecord &node : nodes) {
     if (node.isKernel) {
       if (const Code code = launchKernel(node); code != kSuccess)
         return code;
       continue;
     }
-    if (checkCopy(node.copy) != kSuccess) {
+    const CopyParams &now = *copy++;
+    if (checkCopy(now) != kSuccess) {
       s.violation("a graph copies memory that is no longer there");
       return kIllegalAddress;
     }
-    const bool up = node.copy.srcType == kMemoryHost;
-    std::memcpy(up ? reinterpret_cast<void *>(node.copy.dstDevice) : node.copy.dstHost,
-                up ? node.copy.srcHost : reinterpret_cast<const void *>(node.copy.srcDevice),
-                node.copy.widthBytes);
-    s.graphs += format("run %llu %s\n", static_cast<unsigned long long>(exec.number),
-                       describe(node).c_str());
+    const bool up = now.srcType == kMemoryHost;
+    std::memcpy(up ? reinterpret_cast<void *>(now.dstDevice) : now.dstHost,
+                up ? now.srcHost : reinterpret_cast<const void *>(now.srcDevice), now.widthBytes);
+    s.graphs +=
+        format("run %llu %s\n", static_cast<unsigned long long>(number), describe(now).c_str());
   }
   return kSuccess;
 }

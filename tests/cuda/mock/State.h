@@ -68,8 +68,9 @@ struct GraphRecord {
 /// A copy of the graph in an order that its edges allow.
 struct GraphExecRecord {
   uint64_t number = 0;
-  std::vector<NodeRecord> nodes;
-  std::map<const NodeRecord *, size_t> place; ///< of the graph's nodes in `nodes`
+  std::shared_ptr<const std::vector<NodeRecord>> nodes;
+  std::vector<CopyParams> copies;             ///< of the nodes that copy, in order, as they are now
+  std::map<const NodeRecord *, size_t> place; ///< in `copies`
 };
 
 } // namespace ingot::cuda
@@ -155,6 +156,8 @@ Code launchKernel(const NodeRecord &node);
 Code checkKernelNode(const KernelNodeParams &params);
 Code checkCopy(const CopyParams &params);
 Code instantiate(GraphExec *exec, GraphRecord &graph, InstantiateParams &params);
-Code runGraph(const GraphExecRecord &exec);
+/// `copies`: those of the executable graph when it was launched.
+Code runGraph(uint64_t number, const std::vector<NodeRecord> &nodes,
+              const std::vector<CopyParams> &copies);
 
 } // namespace ingot::mock
