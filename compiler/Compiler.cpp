@@ -3,6 +3,7 @@
 #include "codegen/Target.h"
 #include "codegen/artifact/ArtifactWriter.h"
 #include "codegen/cuda/CompileKernels.h"
+#include "compiler/Formats.h"
 #include "compiler/Pipeline.h"
 #include "compiler/TargetBuild.h"
 #include "compiler/WeightPacker.h"
@@ -330,6 +331,7 @@ Result<CompileReport> Compilation::run() {
       diagnostics_ += (diagnostics_.empty() ? "" : "; ") + diagnostic.str();
     return success();
   });
+  INGOT_TRY(checkFormats(options_));
   if (!options_.dryRun) // an output that cannot be written is found before the work
     INGOT_TRY(ContainerWriter::create(options_.output).status());
   if (options_.cuda) // so is a tool that is missing

@@ -15,7 +15,8 @@
 
 namespace ingot {
 
-/// How weights are stored: "bf16", "int8" or "int4", and columns per scale (0 = per channel).
+/// How weights are stored: "bf16", "fp16", "int8", "int4" or "fp8", and columns per scale (0 = per
+/// channel; nothing to 16-bit floats).
 struct WeightScheme {
   std::string format = "bf16";
   int64_t group = 32;
@@ -32,6 +33,9 @@ struct CompileOptions {
   std::vector<std::string> overrides;    ///< "PATTERN=FORMAT[:GROUP]", first match wins
   bool floatActivationScales = false;    ///< f32 instead of power-of-two scales
   bool clipSearch = false;               ///< search a clipping factor per group
+  /// cuda: rows that meet weights of the same 8 bits: "int8" or "fp8" with one scale per row;
+  /// "bf16" for all.
+  std::string activations = "bf16";
 
   bool cpu = true;                        ///< target cpu
   std::vector<std::string> levels;        ///< its ISA levels; empty = all
@@ -40,7 +44,8 @@ struct CompileOptions {
   /// cuda: most tokens of each launch graph, ascending; steps beyond the last have one of their
   /// own.
   std::vector<int64_t> tokenBuckets = {1, 4, 16, 64, 256};
-  bool reportKernels = false; ///< a line per GPU kernel in the report
+  cuda::Profile profile = cuda::Profile::Invariant; ///< cuda
+  bool reportKernels = false;                       ///< a line per GPU kernel in the report
   bool kernelCache = true;    ///< cuda: keep compiled kernels for the next run
   uint32_t blockTokens = 16;  ///< KV positions per block
   uint32_t maxSequences = 16; ///< concurrent sequences

@@ -15,6 +15,9 @@ struct KnownAnswerJob {
   /// The program after the numerics stage, before any fusion: the answers prove the fusions, too.
   /// Gets a probe of its own.
   mlir::ModuleOp reference;
+  /// Profile fast: the same in the orders of each bucket. The answers are those of `reference`, and
+  /// as far from them as the others are is no mistake.
+  std::vector<mlir::ModuleOp> variants = {};
   const WeightSource *weights = nullptr;  ///< null when all parameters are generated
   std::vector<artifact::Schedule> probes; ///< of the plan
   unsigned threads = 1;

@@ -11,9 +11,13 @@ using namespace mlir;
 namespace ingot {
 namespace {
 
+bool isHalf(const WeightScheme &scheme) {
+  return scheme.format == "bf16" || scheme.format == "fp16";
+}
+
 /// "int4:32", "int8:channel", "bf16": the spelling of ingot-quantize-weights.
 std::string schemeText(const WeightScheme &scheme) {
-  if (scheme.format == "bf16")
+  if (isHalf(scheme))
     return scheme.format;
   return scheme.format + ":" + (scheme.group ? std::to_string(scheme.group) : "channel");
 }
@@ -27,9 +31,9 @@ std::string overrideText(const std::string &text) {
 
 void buildQuantize(OpPassManager &manager, const CompileOptions &options, CodeTarget target) {
   QuantizeWeightsPassOptions weights;
-  const WeightScheme quantizedHead{"int8", 32};
-  const WeightScheme head =
-      options.head.value_or(options.linear.format == "bf16" ? options.linear : quantizedHead);
+  const WeightScheme quantizedHead{"int8", options.activations == "int8" ? 0 : 32};
+  const bool same = isHalf(options.linear) || options.linear.format == "fp8";
+  const WeightScheme head = options.head.value_or(same ? options.linear : quantizedHead);
   weights.linear = schemeText(options.linear);
   weights.head = schemeText(head);
   weights.embedding = schemeText(options.embedding.value_or(head));
@@ -38,7 +42,7 @@ void buildQuantize(OpPassManager &manager, const CompileOptions &options, CodeTa
   // Types of weights first: they decide which rounding point an activation needs.
   manager.addPass(createQuantizeWeightsPass(weights));
   QuantizeActivationsPassOptions activations;
-  activations.scale = target == CodeTarget::Cuda      ? "bf16" // recipes W4A16, W8A16
+  activations.scale = target == CodeTarget::Cuda      ? options.activations
                       : options.floatActivationScales ? "f32"
                                                       : "pow2";
   manager.addPass(createQuantizeActivationsPass(activations));
@@ -76,12 +80,17 @@ void buildNumerics(OpPassManager &manager, CodeTarget target) {
   manager.addPass(createFixNumericsPass(numerics));
 }
 
-void buildFusions(OpPassManager &manager, const CompileOptions &options, CodeTarget) {
+void buildFusions(OpPassManager &manager, const CompileOptions &options, CodeTarget target) {
   // Before fuse-norm, which takes the selection along.
   INGOT_ADD_FUSION(HoistSelectRows, "hoist-select-rows");
   // Epilogues before fuse-norm: a sum in an epilogue is cheaper than one in the norm.
   INGOT_ADD_FUSION(FuseSwiglu, "fuse-swiglu");
   INGOT_ADD_FUSION(FuseResidualAdd, "fuse-residual-add");
+  if (target == CodeTarget::Cuda) {
+    // Before fuse-rope-kv, which takes what this one leaves.
+    INGOT_ADD_FUSION(FuseQkvRope, "fuse-qkv-rope");
+    INGOT_ADD_FUSION(FuseAttentionRound, "fuse-attention-round");
+  }
   // What is left between projections.
   INGOT_ADD_FUSION(FuseNorm, "fuse-norm");
   INGOT_ADD_FUSION(FuseRopeKv, "fuse-rope-kv");
@@ -95,6 +104,14 @@ void buildTwins(OpPassManager &manager, const CompileOptions &options, CodeTarge
   INGOT_ADD_FUSION(FuseHeadArgmax, "fuse-head-argmax");
 }
 
+/// Behind buckets, whose sizes decide: every block of a matmul repeats the norm.
+void addNormPrologue(OpPassManager &manager, const CompileOptions &options) {
+  FuseNormProloguePassOptions policy;
+  policy.enable = wants(options, "fuse-norm-prologue");
+  policy.stepTokens = options.maxTokens;
+  manager.addPass(createFuseNormProloguePass(policy));
+}
+
 void buildPlanning(OpPassManager &manager, const CompileOptions &options, CodeTarget target) {
   // What no fusion took becomes a kernel of its own; buckets need every matmul in a fused op.
   manager.addPass(createOutlinePass());
@@ -105,6 +122,10 @@ void buildPlanning(OpPassManager &manager, const CompileOptions &options, CodeTa
     buckets.splitKernels = true;
   }
   manager.addPass(createBucketVariantsPass(buckets));
+  if (target == CodeTarget::Cuda && options.profile == cuda::Profile::Fast)
+    manager.addPass(createSliceByBucketPass());
+  if (target == CodeTarget::Cuda)
+    addNormPrologue(manager, options);
   // No fusion and no bucket may have moved a bit.
   manager.addPass(createVerifyNumericsPass());
   // Last: it cuts what is finished.

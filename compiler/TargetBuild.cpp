@@ -2,6 +2,7 @@
 
 #include "compiler/KnownAnswers.h"
 #include "compiler/Pipeline.h"
+#include "passes/Passes.h"
 #include "passes/plan/LaunchStats.h"
 #include "passes/support/Program.h"
 #include "runtime/base/Format.h"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 using namespace mlir;
 
@@ -73,9 +75,11 @@ Status TargetBuild::runPasses(std::string &diagnostics) {
 /// Formats of weights and activations of the linear layers: "W4A8", "W16A16".
 static std::string recipeOf(const CompileOptions &options, CodeTarget target) {
   const std::string &format = options.linear.format;
-  const char *weights = format == "int4" ? "4" : format == "int8" ? "8" : "16";
-  const bool wide = format == "bf16" || target == CodeTarget::Cuda;
-  return std::string("W") + weights + (wide ? "A16" : "A8");
+  const char *weights = format == "int4" ? "4" : format == "int8" || format == "fp8" ? "8" : "16";
+  const bool wide = format == "bf16" || format == "fp16" ||
+                    (target == CodeTarget::Cuda && options.activations != format);
+  const char *kind = format == "fp8" ? "-FP8" : format == "fp16" ? "-FP16" : "";
+  return std::string("W") + weights + (wide ? "A16" : "A8") + kind;
 }
 
 Status TargetBuild::buildPlan() {
@@ -93,6 +97,7 @@ Status TargetBuild::buildPlan() {
   INGOT_ASSIGN(plan_, ingot::buildPlan(*module_, plan));
   program_.target = name();
   program_.recipe = recipeOf(options_, target_);
+  program_.profile = plan_.profile;
   program_.kernels = std::move(plan_.kernels);
   program_.plan = std::move(plan_.plan);
   program_.memory = plan_.memory;
@@ -115,7 +120,7 @@ Status TargetBuild::generateCode(unsigned threads) {
   const auto progress = [this](double done) { progress_("code", done); };
   CompiledKernels compiled;
   if (target_ == CodeTarget::Cuda) {
-    const CudaOptions cudaOptions{options_.architectures, cuda::Profile::Invariant, threads,
+    const CudaOptions cudaOptions{options_.architectures, options_.profile, threads,
                                   options_.kernelCache};
     INGOT_ASSIGN(compiled, compileCudaKernels(requests, cudaOptions, progress));
   } else {
@@ -174,13 +179,38 @@ void TargetBuild::dropShared(const std::vector<uint32_t> &sharedWith) {
         launch.kernel = place[launch.kernel];
 }
 
+/// The reference in the orders of the buckets, where those are other ones (profile fast).
+Result<std::vector<OwningOpRef<ModuleOp>>> TargetBuild::variantsOfReference() {
+  std::vector<OwningOpRef<ModuleOp>> variants;
+  if (plan_.profile != artifact::kProfileFast)
+    return variants;
+  std::set<uint32_t> bounds;
+  for (const artifact::Schedule &schedule : program_.plan.schedules)
+    bounds.insert(schedule.maxTokens);
+  for (const uint32_t bound : bounds) { // that of the last is open
+    variants.push_back(reference_->clone());
+    PassManager manager(reference_->getContext());
+    SliceByBucketPassOptions slices;
+    slices.maxTokens = bound == *bounds.rbegin() ? 0 : bound;
+    manager.addPass(createSliceByBucketPass(slices));
+    if (failed(manager.run(*variants.back())))
+      return Status(ErrorClass::Internal, "known-answer-order",
+                    format("no reference for steps of %u tokens", bound));
+  }
+  return variants;
+}
+
 Status TargetBuild::answer(unsigned threads, std::vector<std::string> &warnings) {
   if (!reference_)
     return Status::ok();
+  std::vector<OwningOpRef<ModuleOp>> variants;
+  INGOT_ASSIGN(variants, variantsOfReference());
   artifact::Manifest own;
   static_cast<artifact::TargetProgram &>(own) = std::move(program_);
   own.params = plan_.params;
-  KnownAnswerJob job{*reference_, model_.weights.get(), std::move(plan_.probes), threads};
+  KnownAnswerJob job{*reference_, {}, model_.weights.get(), std::move(plan_.probes), threads};
+  for (OwningOpRef<ModuleOp> &variant : variants)
+    job.variants.push_back(*variant);
   for (std::string &reason : addKnownAnswers(std::move(job), own))
     warnings.push_back(std::move(reason));
   program_ = std::move(static_cast<artifact::TargetProgram &>(own));

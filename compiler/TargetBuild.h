@@ -45,6 +45,7 @@ private:
   Status dump(const std::string &stage);
   uint32_t launches(); ///< of a step of the first entry
   std::vector<KernelRequest> kernelRequests() const;
+  Result<std::vector<mlir::OwningOpRef<mlir::ModuleOp>>> variantsOfReference();
   void setKernels(const CompiledKernels &compiled);
   void dropShared(const std::vector<uint32_t> &sharedWith);
 

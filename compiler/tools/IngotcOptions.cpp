@@ -24,23 +24,29 @@ constexpr const char *kExitCodes =
 differs, 66 missing input, 70 an error of the compiler itself, 71 system refused,
 73 output cannot be created, 74 writing failed, 78 unsupported model or option.)";
 
+const std::vector<std::string> kFormats = {"bf16", "fp16", "int8", "int4", "fp8"};
+
 /// "int4", "int4:64", "bf16" -> scheme; false when the text is none of these.
 bool parseScheme(const std::string &text, WeightScheme &scheme) {
   const size_t colon = text.find(':');
   scheme.format = text.substr(0, colon);
-  if (scheme.format != "bf16" && scheme.format != "int8" && scheme.format != "int4")
+  if (std::find(kFormats.begin(), kFormats.end(), scheme.format) == kFormats.end())
     return false;
+  if (scheme.format == "fp8")
+    scheme.group = 0;
   if (colon == std::string::npos)
     return true;
   const std::string group = text.substr(colon + 1);
   scheme.group = group == "channel" ? 0 : std::atoll(group.c_str());
-  return group == "0" || group == "channel" || group == "32" || group == "64" || group == "128";
+  const bool small = group == "32" || group == "64";
+  return group == "0" || group == "channel" || group == "128" || (small && scheme.format != "fp8");
 }
 
 /// What the flags say before it is checked as a whole.
 struct RawFlags {
   std::string quant = "bf16", head, embedding, target = "cpu", activationScale = "pow2";
-  int64_t group = 32;
+  std::string profile = "invariant";
+  int64_t group = -1;                ///< -1: what suits the format
   std::vector<std::string> expected; ///< NAME=COUNT
   uint64_t seed = 0;
   CLI::Option *random = nullptr; ///< --random-weights
@@ -80,13 +86,14 @@ void addInputFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
 void addWeightFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
   app.option_defaults()->group("Weights and activations");
   app.add_option("--quant", raw.quant, "Weights of the linear layers")
-      ->check(CLI::IsMember({"bf16", "int8", "int4"}))
+      ->check(CLI::IsMember(kFormats))
       ->capture_default_str();
-  app.add_option("--group", raw.group, "Columns per scale; 0 = one scale per channel")
-      ->check(CLI::IsMember({0, 32, 64, 128}))
-      ->capture_default_str();
+  app.add_option("--group", raw.group,
+                 "Columns per scale; 0 = one scale per channel. Default 32; 0 for fp8 and for int8 "
+                 "with int8 activations")
+      ->check(CLI::IsMember({0, 32, 64, 128}));
   app.add_option("--head-quant", raw.head,
-                 "Output head, FORMAT[:GROUP]; default int8:32 with quantized layers, else bf16");
+                 "Output head, FORMAT[:GROUP]; default int8:32 with integer layers, else as they");
   app.add_option("--embedding-quant", raw.embedding,
                  "Embedding table, FORMAT[:GROUP]; default as the head");
   app.add_option("--override", options.overrides,
@@ -95,6 +102,12 @@ void addWeightFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
   app.add_option("--activation-scale", raw.activationScale,
                  "Scale of 32 int8 activations: a power of two or any float")
       ->check(CLI::IsMember({"pow2", "f32"}))
+      ->capture_default_str();
+  app.add_option(
+         "--activations", options.activations,
+         "Target cuda: rows that meet quantized weights: bf16, or int8 or fp8 with one scale "
+         "per row where the weights have the same numbers (fp8: sm_89 and later)")
+      ->check(CLI::IsMember({"bf16", "int8", "fp8"}))
       ->capture_default_str();
   app.add_flag("--clip-search", options.clipSearch,
                "Search the clipping of each weight group for the least squared error");
@@ -137,6 +150,11 @@ void addCompilerFlags(CLI::App &app, CompileOptions &options, RawFlags &raw, boo
       ->delimiter(',')
       ->check(CLI::Range(1, 65536, "1..65536"))
       ->capture_default_str();
+  app.add_option("--profile", raw.profile,
+                 "Target cuda: invariant, a row's bits never depend on its batch; fast, they may "
+                 "depend on the token bucket, whose sums are cut as suits it")
+      ->check(CLI::IsMember({"invariant", "fast"}))
+      ->capture_default_str();
   app.add_flag("--report-kernels", options.reportKernels,
                "Target cuda: registers, spills, shared memory, size and time of every kernel");
   app.add_flag_callback(
@@ -168,11 +186,17 @@ int usageError(const CLI::App &app, const CLI::ParseError &error, int argc, char
 
 /// Turns texts into the values they stand for; the message of the first that does not.
 std::string readRawFlags(const RawFlags &raw, CompileOptions &options) {
-  options.linear = {raw.quant, raw.group};
+  const bool channel = raw.quant == "fp8" || options.activations == "int8";
+  options.linear = {raw.quant, raw.group >= 0 ? raw.group : channel ? 0 : 32};
+  if (raw.quant == "fp8" && options.linear.group % 128 != 0)
+    return "--group " + std::to_string(raw.group) + ": fp8 weights take 0 (per channel) or 128";
+  options.profile = raw.profile == "fast" ? cuda::Profile::Fast : cuda::Profile::Invariant;
   options.floatActivationScales = raw.activationScale == "f32";
   if (raw.random->count() > 0)
     options.randomWeights = raw.seed;
-  const std::string form = "FORMAT or FORMAT:GROUP (bf16, int8, int4; 32, 64, 128, channel)";
+  const std::string form =
+      "FORMAT or FORMAT:GROUP (bf16, fp16, int8, int4, fp8; 32, 64, 128, channel; fp8: "
+      "128, channel)";
   for (auto [text, scheme, flag] :
        {std::tuple(&raw.head, &options.head, "--head-quant"),
         std::tuple(&raw.embedding, &options.embedding, "--embedding-quant")})
@@ -225,7 +249,7 @@ bool addTarget(const std::string &word, CompileOptions &options) {
 }
 
 /// Architectures once each, with PTX for GPUs to come behind cubins.
-void completeArchitectures(std::vector<std::string> &architectures) {
+void completeArchitectures(std::vector<std::string> &architectures, const char *lowest) {
   std::vector<std::string> once;
   bool cubin = false, ptx = false;
   for (const std::string &name : architectures) {
@@ -235,7 +259,7 @@ void completeArchitectures(std::vector<std::string> &architectures) {
     ptx |= name.rfind("compute_", 0) == 0;
   }
   if (cubin && !ptx)
-    once.push_back("compute_80");
+    once.push_back(lowest);
   architectures = std::move(once);
 }
 
@@ -251,7 +275,8 @@ std::string readTargets(const std::string &target, CompileOptions &options) {
              "'; known: cpu, cpu:LEVEL, cuda, cuda:ARCH, cuda-host, "
              "cuda-host:sm_90a";
   }
-  completeArchitectures(options.architectures);
+  completeArchitectures(options.architectures,
+                        options.activations == "fp8" ? "compute_90" : "compute_80");
   for (size_t i = 1; i < options.tokenBuckets.size(); ++i)
     if (options.tokenBuckets[i] <= options.tokenBuckets[i - 1])
       return "--token-buckets must ascend: " + std::to_string(options.tokenBuckets[i]) +

@@ -35,6 +35,7 @@ struct SliceByBucketPass : public ingot::impl::SliceByBucketPassBase<SliceByBuck
       sign(entry, texts);
     }
     module->setAttr(kNumericsAttr, texts.getDictionary(&getContext()));
+    module->setAttr(kProfileAttr, StringAttr::get(&getContext(), "fast"));
   }
 
 private:

@@ -108,11 +108,14 @@ static Status addOutputs(MutableArrayRef<func::FuncOp> entries, PlanTables &tabl
   return badProgram("no entry returns logits");
 }
 
-/// All schedules must carry one signature: that of the plan, with its text.
+static bool isFast(ModuleOp module) { return module->hasAttr(kProfileAttr); }
+
+/// All schedules must carry one signature: that of the plan, with its text. In profile fast those
+/// of a bucket do (the checks of the manifest), and the plan has that of the first.
 static Status setSignature(ModuleOp module, artifact::Plan &plan) {
   plan.signature = plan.schedules.front().signature;
   for (const artifact::Schedule &schedule : plan.schedules)
-    if (schedule.signature != plan.signature)
+    if (schedule.signature != plan.signature && !isFast(module))
       return badProgram(
           format("schedule %s computes other numbers than schedule %s: signatures %016llx "
                  "and %016llx",
@@ -148,8 +151,10 @@ static artifact::MemoryContract contractOf(const PlanResult &result, const PlanO
 }
 
 /// The runtime's own rules, so that no artifact is written that it would refuse.
-static Status checkResult(const PlanResult &result) {
+static Status checkResult(ModuleOp module, const PlanResult &result) {
   artifact::Manifest manifest;
+  manifest.target = targetOf(module) == CodeTarget::Cuda ? "cuda" : "cpu";
+  manifest.profile = result.profile;
   manifest.plan = result.plan;
   manifest.params = result.params;
   manifest.kernels = result.kernels;
@@ -195,8 +200,10 @@ Result<PlanResult> buildPlan(ModuleOp module, const PlanOptions &options) {
       placeBuffers(schedule, result.plan, result.memory);
       result.memory.arenaBytes = std::max(result.memory.arenaBytes, schedule.arenaBytes);
     }
+  if (isFast(module))
+    result.profile = artifact::kProfileFast;
   INGOT_TRY(setSignature(module, result.plan));
-  INGOT_TRY(checkResult(result));
+  INGOT_TRY(checkResult(module, result));
   return result;
 }
 

@@ -20,6 +20,7 @@ struct PlanOptions {
 };
 
 struct PlanResult {
+  std::string profile = artifact::kProfileInvariant; ///< that the schedules follow
   artifact::Plan plan;
   /// One per probe, over the tables of the plan: named, bounded and placed like the schedule it was
   /// cut out of, with the signature of the probe. They bring no kernel and no parameter.

@@ -35,6 +35,7 @@ private:
   Status checkLaunch(size_t index);
   Status checkAccesses(size_t index, const Place &place);
   Status checkArg(const Arg &arg, size_t launch, const Place &place);
+  Status checkLayout(const Param &param, const Place &place) const;
   Status checkKernelArgs(const Launch &launch, const Place &place);
   Status checkLifetimes();
   Status checkOutput();
@@ -143,9 +144,22 @@ Status ScheduleChecker::checkArg(const Arg &arg, size_t launch, const Place &pla
       return broken(
           kPlanId, place,
           format("parameter %u of %zu, offset %llu", arg.index, m_.params.size(), ull(arg.value)));
-    return Status::ok();
+    return checkLayout(m_.params[arg.index], place);
   }
   return Status::ok();
+}
+
+/// Kernels of a target read matrices in its layout.
+Status ScheduleChecker::checkLayout(const Param &param, const Place &place) const {
+  const LayoutKind own = m_.target == "cuda" ? LayoutKind::Mma16 : LayoutKind::Panel32;
+  const std::string row = layoutName(LayoutKind::Row);
+  if ((m_.target != "cpu" && m_.target != "cuda") || param.layout == row ||
+      param.layout == layoutName(own))
+    return Status::ok();
+  return broken(kPlanId, place,
+                format("parameter %s is in layout %s; kernels of target %s read %s or %s",
+                       param.name.c_str(), param.layout.c_str(), m_.target.c_str(), row.c_str(),
+                       layoutName(own)));
 }
 
 Status ScheduleChecker::checkKernelArgs(const Launch &launch, const Place &place) {
@@ -246,6 +260,18 @@ static Status checkCoverage(const Manifest &m, StepOutput output) {
   return Status::ok();
 }
 
+/// What a schedule must have: the signature of its list; in profile fast that of the first of its
+/// bucket.
+static uint64_t signatureOf(const Manifest &m, const std::vector<Schedule> &schedules,
+                            const Schedule &schedule, uint64_t ofList) {
+  if (m.profile != kProfileFast)
+    return ofList;
+  const auto first = std::find_if(schedules.begin(), schedules.end(), [&](const Schedule &other) {
+    return other.maxTokens == schedule.maxTokens;
+  });
+  return first->signature;
+}
+
 /// The schedules of a plan or of a probe.
 static Status checkList(const Manifest &m, const std::vector<Schedule> &schedules,
                         uint64_t signature, const Place &parent, KernelArgs &kernelArgs) {
@@ -256,7 +282,8 @@ static Status checkList(const Manifest &m, const std::vector<Schedule> &schedule
     if (schedule.name.empty() || !names.insert(schedule.name).second)
       return broken(kPlanId, place,
                     format("name \"%s\" is empty or used twice", schedule.name.c_str()));
-    INGOT_TRY(ScheduleChecker(m, schedule, signature, place, kernelArgs).check());
+    const uint64_t wanted = signatureOf(m, schedules, schedule, signature);
+    INGOT_TRY(ScheduleChecker(m, schedule, wanted, place, kernelArgs).check());
   }
   return Status::ok();
 }

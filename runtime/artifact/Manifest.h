@@ -242,9 +242,13 @@ struct Probe {
 };
 
 /// What a target has of its own: the same model, computed by its rules.
+inline constexpr const char *kProfileInvariant = "invariant"; ///< rows never depend on the batch
+/// A row's bits may depend on the bucket of its step: schedules of one bound have one signature.
+inline constexpr const char *kProfileFast = "fast";
+
 struct TargetProgram {
   std::string target = "cpu";        ///< "cpu", "cuda"
-  std::string profile = "invariant"; ///< "invariant", "fast"
+  std::string profile = kProfileInvariant; ///< or kProfileFast
   std::string recipe;                ///< formats of weights and activations: "W4A8"
   std::vector<Kernel> kernels;
   Plan plan;
@@ -300,6 +304,11 @@ SymbolValues symbolBounds(const Schedule &schedule, const MemoryContract &memory
 
 /// base + sum of coefficient * ceil(symbol / ceilDiv); nothing when it overflows or a ceilDiv is 0.
 std::optional<uint64_t> evaluate(const Extent &extent, const SymbolValues &values);
+
+/// Which parameters the launches of a program name, probes included: [param].
+std::vector<bool> usedParams(const TargetProgram &program, size_t params);
+/// Bytes of those of a list: the program's memory.weightsBytes.
+uint64_t weightBytes(const TargetProgram &program, const std::vector<Param> &params);
 
 // ---- Bytes
 // ------------------------------------------------------------------------------------------
