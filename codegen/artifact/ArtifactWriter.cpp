@@ -17,26 +17,6 @@ using artifact::Manifest;
 using artifact::Param;
 using artifact::SegmentKind;
 
-/// Bytes of the parameters that a program's launches name.
-static uint64_t bytesOfProgram(const Manifest &manifest, const artifact::TargetProgram &program) {
-  std::vector<bool> used(manifest.params.size(), false);
-  const auto mark = [&](const std::vector<artifact::Schedule> &schedules) {
-    for (const artifact::Schedule &schedule : schedules)
-      for (const artifact::Launch &launch : schedule.launches)
-        for (const artifact::Arg &arg : launch.args)
-          if (arg.kind == artifact::ArgKind::Param && arg.index < used.size())
-            used[arg.index] = true;
-  };
-  mark(program.plan.schedules);
-  for (const artifact::Probe &probe : program.probes)
-    mark(probe.schedules);
-  uint64_t bytes = 0;
-  for (size_t i = 0; i < used.size(); ++i)
-    if (used[i])
-      bytes += manifest.params[i].data.bytes;
-  return bytes;
-}
-
 Status placeParams(Manifest &manifest) {
   CheckedU64 stored(0), generated(0);
   for (Param &p : manifest.params) {
@@ -51,13 +31,11 @@ Status placeParams(Manifest &manifest) {
     // The segment index follows when the segments are known.
     p.data = {p.generator ? artifact::kGeneratedSegment : 0, begin.valueOrMax(), layout->bytes};
   }
-  const CheckedU64 total = stored + generated;
-  if (!total.ok())
+  if (!(stored + generated).ok())
     return Status(ErrorClass::Config, "weights-size", "the weights exceed 2^64 bytes");
-  manifest.memory.weightsBytes =
-      manifest.programs.empty() ? total.valueOrMax() : bytesOfProgram(manifest, manifest);
+  manifest.memory.weightsBytes = weightBytes(manifest, manifest.params);
   for (artifact::TargetProgram &program : manifest.programs)
-    program.memory.weightsBytes = bytesOfProgram(manifest, program);
+    program.memory.weightsBytes = weightBytes(program, manifest.params);
   return Status::ok();
 }
 

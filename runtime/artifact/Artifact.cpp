@@ -99,7 +99,8 @@ Result<std::unique_ptr<Artifact>> Artifact::open(const std::string &path,
   for (const artifact::TargetProgram &program : a->manifest_.programs)
     a->others_.push_back(a->manifest_.withProgram(program.target));
   if (options.fillGenerated)
-    INGOT_TRY(a->fillGenerated(options.threads).at(path));
+    INGOT_TRY(a->fillGenerated(std::vector<bool>(a->manifest_.params.size(), true), options.threads)
+                  .at(path));
   return a;
 }
 
@@ -208,14 +209,23 @@ static Status checkFirstMib(const artifact::Param &param, size_t index, const ui
           index, param.name.c_str(), ull(bytes), ull(hash), ull(param.generator->firstMibHash)));
 }
 
-Status Artifact::fillGenerated(unsigned threads) {
-  uint64_t total = 0;
+Status Artifact::fillGenerated(std::string_view target, unsigned threads) {
+  const artifact::Manifest *program = manifestFor(target);
+  if (!program)
+    return Status::ok();
+  return fillGenerated(usedParams(*program, manifest_.params.size()), threads).at(path_);
+}
+
+Status Artifact::fillGenerated(const std::vector<bool> &wanted, unsigned threads) {
+  uint64_t total = 0; // of all: untouched memory costs nothing
   std::vector<FillPiece> pieces;
   for (size_t i = 0; i < manifest_.params.size(); ++i) {
     const artifact::Param &p = manifest_.params[i];
     if (!p.generator)
       continue;
     total = std::max(total, p.data.offset + p.data.bytes);
+    if (!wanted[i])
+      continue;
     INGOT_ASSIGN(const WeightLayout layout,
                  WeightLayout::make(p.format, p.layout, p.shape, p.group, p.interleave));
     const uint64_t step = std::max<uint64_t>(1, kFillBytes / layout.unitBytes);
@@ -224,7 +234,9 @@ Status Artifact::fillGenerated(unsigned threads) {
   }
   if (total == 0)
     return Status::ok();
-  INGOT_ASSIGN(generated_, AnonymousMemory::allocate(total));
+  if (generated_.size() == 0) {
+    INGOT_ASSIGN(generated_, AnonymousMemory::allocate(total));
+  }
   INGOT_TRY(forEach(pieces.size(), threads, [&](size_t n) {
     const FillPiece &piece = pieces[n];
     const artifact::Param &p = manifest_.params[piece.param];
@@ -233,7 +245,7 @@ Status Artifact::fillGenerated(unsigned threads) {
     return Status::ok();
   }));
   for (size_t i = 0; i < manifest_.params.size(); ++i)
-    if (manifest_.params[i].generator)
+    if (manifest_.params[i].generator && wanted[i])
       INGOT_TRY(checkFirstMib(manifest_.params[i], i,
                               generated_.data() + manifest_.params[i].data.offset));
   return Status::ok();

@@ -31,7 +31,8 @@ struct OpenOptions {
   /// Threads for hashing weights and filling generated ones; more than one are started and joined
   /// inside open.
   unsigned threads = 1;
-  /// False leaves generated parameters empty: for tools that only look at the manifest.
+  /// False leaves generated parameters empty: for tools that only look at the manifest, and for who
+  /// fills those of one target later.
   bool fillGenerated = true;
 };
 
@@ -50,6 +51,8 @@ public:
   /// The whole file.
   std::span<const uint8_t> bytes() const { return file_.bytes(); }
   std::span<const uint8_t> segment(uint32_t index) const;
+  /// Fills the generated parameters that the program of `target` names; not while others read them.
+  Status fillGenerated(std::string_view target, unsigned threads);
   /// Packed bytes of a parameter, 64-byte aligned: inside the mapping, or generated.
   std::span<const uint8_t> param(uint32_t index) const;
   /// Empty when the artifact has no tokenizer.
@@ -71,7 +74,7 @@ private:
   Artifact() = default;
   Status checkStored(const OpenOptions &options);
   Status checkPadding() const;
-  Status fillGenerated(unsigned threads);
+  Status fillGenerated(const std::vector<bool> &wanted, unsigned threads);
 
   std::string path_;
   MappedFile file_;

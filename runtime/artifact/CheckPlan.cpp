@@ -67,21 +67,11 @@ Status checkKvGroups(const Manifest &m) {
 // --------------------------------------------------------------------------------
 
 static Status checkWeightsBytes(const Manifest &m) {
-  CheckedU64 sum(0);
-  for (const Segment &segment : m.segments)
-    if (segment.kind == SegmentKind::Weights)
-      sum = sum + CheckedU64(segment.bytes);
-  uint64_t generated = 0; // ends of generated ranges were checked against weightsBytes
-  for (const Param &param : m.params)
-    if (param.generator)
-      generated = std::max(generated, param.data.offset + param.data.bytes);
-  sum = sum + CheckedU64(generated);
-  // With several targets each has its own share.
-  if (!sum.ok() || (m.programs.empty() ? sum.valueOrMax() != m.memory.weightsBytes
-                                       : sum.valueOrMax() < m.memory.weightsBytes))
+  const uint64_t used = weightBytes(m, m.params);
+  if (used != m.memory.weightsBytes)
     return broken(kMemoryId, {"memory.weights_bytes"},
-                  format("%llu, weight segments and generated parameters take %llu",
-                         ull(m.memory.weightsBytes), ull(sum.valueOrMax())));
+                  format("%llu, the parameters that its launches name take %llu",
+                         ull(m.memory.weightsBytes), ull(used)));
   return Status::ok();
 }
 

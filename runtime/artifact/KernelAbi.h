@@ -8,7 +8,7 @@
 
 namespace ingot::abi {
 
-inline constexpr uint32_t kKernelAbiVersion = 2;
+inline constexpr uint32_t kKernelAbiVersion = 1;
 
 /// How the token of one returned row is chosen on a device: the fields of SamplingParams
 /// (runtime/engine/Sampler.h), and the index of the token in its sequence.
@@ -32,8 +32,6 @@ struct BatchView {
   uint32_t sequences;            ///< B
   uint32_t returnedRows;         ///< R
   uint32_t attentionItems;       ///< W
-  uint32_t attentionSegments;    ///< segments of positions that the W items see, summed over them
-  uint32_t reservedCount;        ///< 0
   const uint32_t *tokenIds;      ///< [T] row of the embedding table; kPreviousId: see there
   const uint32_t *ropePositions; ///< [3][T]; plane 0 is the only one used by text models
   const uint32_t *tokenSequence; ///< [T] index into the per-sequence tables
@@ -46,7 +44,9 @@ struct BatchView {
   const SampleParams *sampling;   ///< [R]; null unless the step's output is "sampled"
   const uint32_t *previousIds;    ///< ids that the step before chose, one per row that it returned;
                                   ///< null where none of tokenIds refers to them
-  const uint32_t *reserved[2];    ///< null; adapters, masks, media rows
+  uint32_t attentionSegments;     ///< segments of positions that the W items see, summed over them
+  uint32_t reservedCount;         ///< 0
+  const uint32_t *reserved;       ///< null; adapters, masks, media rows
 };
 
 /// Bit of a token id whose value only the device knows: what is left is the row of the step before
@@ -168,7 +168,7 @@ constexpr uint64_t operandPlace(uint64_t c) {
   return c / 16 * 16 + c % 8 / 2 * 4 + c % 16 / 8 * 2 + c % 2;
 }
 
-static_assert(offsetof(BatchView, tokenIds) == 24 && sizeof(BatchView) == 24 + 12 * 8);
+static_assert(offsetof(BatchView, tokenIds) == 16 && sizeof(BatchView) == 16 + 12 * 8);
 static_assert(sizeof(KvView) == 32 && sizeof(SampleParams) == 40);
 
 } // namespace ingot::abi

@@ -89,6 +89,30 @@ Manifest Manifest::withProgram(std::string_view name) const {
   return result;
 }
 
+std::vector<bool> usedParams(const TargetProgram &program, size_t params) {
+  std::vector<bool> used(params, false);
+  const auto mark = [&](const std::vector<Schedule> &schedules) {
+    for (const Schedule &schedule : schedules)
+      for (const Launch &launch : schedule.launches)
+        for (const Arg &arg : launch.args)
+          if (arg.kind == ArgKind::Param && arg.index < params)
+            used[arg.index] = true;
+  };
+  mark(program.plan.schedules);
+  for (const Probe &probe : program.probes)
+    mark(probe.schedules);
+  return used;
+}
+
+uint64_t weightBytes(const TargetProgram &program, const std::vector<Param> &params) {
+  const std::vector<bool> used = usedParams(program, params.size());
+  CheckedU64 bytes(0);
+  for (size_t i = 0; i < params.size(); ++i)
+    if (used[i])
+      bytes = bytes + CheckedU64(params[i].data.bytes);
+  return bytes.valueOrMax();
+}
+
 SymbolValues symbolBounds(const Schedule &schedule, const MemoryContract &memory) {
   const uint64_t tokens = schedule.maxTokens;
   return {tokens, std::min<uint64_t>(tokens, memory.maxSequences), tokens, tokens};

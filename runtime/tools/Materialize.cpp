@@ -86,11 +86,6 @@ Result<uint64_t> materializeCommand(const MaterializeOptions &options) {
   INGOT_ASSIGN(ContainerWriter writer, ContainerWriter::create(options.output));
   INGOT_TRY(copySegments(*source, writer));
   INGOT_TRY(writeGenerated(manifest, writer));
-  uint64_t weights = 0;
-  for (const Segment &segment : writer.segments())
-    weights += segment.kind == SegmentKind::Weights ? segment.bytes : 0;
-  if (manifest.programs.empty())
-    manifest.memory.weightsBytes = weights; // the padding between parameters counts, too
   return writer.finish(manifest);
 }
 

@@ -2,6 +2,8 @@
 #include "runtime/artifact/Manifest.h"
 
 #include "runtime/artifact/KernelAbi.h"
+#include "runtime/artifact/RandomWeights.h"
+#include "runtime/artifact/WeightLayout.h"
 #include "runtime/base/Hash.h"
 #include "tests/support/SmallArtifact.h"
 
@@ -444,11 +446,45 @@ TEST_CASE("defaults, answers and provenance that make no sense are refused") {
       });
 }
 
+/// Adds a program of target "cuda" that does the same with matrices in its own layout.
+static void addCudaProgram(Manifest &m) {
+  TargetProgram program = m;
+  program.target = "cuda";
+  uint64_t end = 0;
+  std::vector<uint32_t> own; // [param]
+  for (size_t i = 0, n = m.params.size(); i < n; ++i) {
+    Param param = m.params[i];
+    own.push_back(static_cast<uint32_t>(i));
+    if (param.layout == "row")
+      continue;
+    param.layout = "mma16";
+    const auto layout =
+        WeightLayout::make(param.format, param.layout, param.shape, param.group, param.interleave);
+    REQUIRE(layout.isOk());
+    param.data = {kGeneratedSegment, end, layout->bytes};
+    end += layout->bytes;
+    param.generator = Generator{kRandomGenerator, 7, i, 0.05f, 0};
+    own.back() = static_cast<uint32_t>(m.params.size());
+    m.params.push_back(param);
+  }
+  const auto rename = [&](std::vector<Schedule> &schedules) {
+    for (Schedule &schedule : schedules)
+      for (Launch &launch : schedule.launches)
+        for (Arg &arg : launch.args)
+          if (arg.kind == ArgKind::Param)
+            arg.index = own[arg.index];
+  };
+  rename(program.plan.schedules);
+  for (Probe &probe : program.probes)
+    rename(probe.schedules);
+  program.memory.weightsBytes = weightBytes(program, m.params);
+  m.programs.push_back(std::move(program));
+}
+
 TEST_CASE("a program of a further target keeps the rules of the first") {
   const test::SmallManifest small = test::smallManifest();
   Manifest m = small.manifest;
-  m.programs.push_back(m);
-  m.programs[0].target = "cuda";
+  addCudaProgram(m);
   m.images.push_back({"cuda", "sm_80", {}, static_cast<uint32_t>(m.segments.size())});
   Segment code = m.segments[m.images[0].segment];
   code.kind = SegmentKind::Cubin;
@@ -482,4 +518,12 @@ TEST_CASE("a program of a further target keeps the rules of the first") {
              Contains("artifact-image"));
   CHECK_THAT(refusal([](Manifest &x) { x.programs[0].memory.weightsBytes *= 2; }),
              Contains("weights_bytes"));
+  CHECK_THAT(refusal([](Manifest &x) { x.programs[0].memory.weightsBytes += 64; }),
+             Contains("weights_bytes"));
+  CHECK_THAT(refusal([](Manifest &x) {
+               const Plan own = x.plan; // the other target's parameters
+               x.programs[0].plan.schedules = own.schedules;
+               x.programs[0].memory.weightsBytes = weightBytes(x.programs[0], x.params);
+             }),
+             Contains("is in layout panel32; kernels of target cuda read row or mma16"));
 }
