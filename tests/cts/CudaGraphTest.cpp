@@ -4,6 +4,7 @@
 #include "tests/cts/Subjects.h"
 
 #include <catch2/catch.hpp>
+#include <cstring>
 
 using namespace ingot;
 using namespace ingot::testing;
@@ -25,6 +26,28 @@ artifact::GridShape kernelOf(uint32_t itemsPerBlock, uint32_t blocksPerItem,
 
 bool isGrid(const std::optional<Grid> &grid, uint32_t x, uint32_t y) {
   return grid && grid->x == x && grid->y == y;
+}
+
+/// How sm_90a launches a kernel whose slot 2 is a row of 32 floats: at most one block per
+/// multiprocessor, a tensor map behind the slots.
+artifact::LevelShape hopperShape() {
+  artifact::TensorMap map;
+  map.slot = 2, map.elementBytes = 4, map.columns = 32, map.rows.base = 1, map.pitchBytes = 128;
+  map.boxColumns = 32, map.boxRows = 8, map.swizzle = true;
+  return {{384, 2048, 1, 1, 0}, "sm_90a", true, {map}};
+}
+
+/// Opens a session on a GPU of capability 9.0; the session's error, if any.
+Status openOnHopper(const artifact::LevelShape &shape) {
+  test::TempDir dir;
+  FakeOptions fake;
+  fake.gpu = {{"sm_90a", fakeCubin()}};
+  fake.gpuLevels = {shape};
+  writeFakeArtifact(dir.file("fake.ingot"), fake);
+  SessionOptions options;
+  options.device = "cuda";
+  options.cpu.threads = 1;
+  return Session::open(dir.file("fake.ingot"), options).status();
 }
 
 /// The recorded graphs after a session was opened on a GPU of this capability.
@@ -98,4 +121,86 @@ TEST_CASE("kernels wait for each other's end where nothing else is known") {
           std::vector<std::string>{"graph 1 edge 0 1 full", "graph 1 edge 1 2 full",
                                    "graph 1 edge 2 3 full"});
   }
+}
+
+TEST_CASE("an image launches its kernels by its own shape, with tensor maps from the driver") {
+  Machine machine;
+  machine.capabilityMajor = 9;
+  const MockPanel panel(machine);
+  const Status status = openOnHopper(hopperShape());
+  INFO(status.toString());
+  REQUIRE(status.isOk());
+  const auto nodes = MockPanel::lines(panel.graphs(), "graph 2 node kernel fake_argmax");
+  REQUIRE(nodes.size() == 1);
+  // 16 rows on four multiprocessors.
+  CHECK(nodes[0] == "graph 2 node kernel fake_argmax grid 4x1 threads 384 shared 2048");
+  CHECK(MockPanel::lines(panel.calls(), "cuTensorMapEncodeTiled").size() >= 2);
+  CHECK(panel.violations() == "");
+}
+
+TEST_CASE("tensor maps that the driver or the launch has not are refused") {
+  Machine machine;
+  machine.capabilityMajor = 9;
+  std::strcpy(machine.missing, "cuTensorMapEncodeTiled");
+  MockPanel panel(machine);
+  Status status = openOnHopper(hopperShape());
+  CHECK(status.id() == std::string_view("cuda-driver-old"));
+  CHECK(status.message().find("tensor maps") != std::string::npos);
+
+  machine.missing[0] = 0;
+  panel.set(machine);
+  artifact::LevelShape shape = hopperShape();
+  shape.maps[0].slot = 9;
+  CHECK(openOnHopper(shape).id() == std::string_view("cuda-program"));
+  shape = hopperShape();
+  shape.maps[0].rows.base = 0;
+  CHECK(openOnHopper(shape).id() == std::string_view("cuda-program"));
+
+  panel.fail("cuTensorMapEncodeTiled", 1, cuda::kInvalidValue);
+  status = openOnHopper(hopperShape());
+  CHECK(status.id() == std::string_view("cuda-error"));
+  CHECK(status.message().find("encoding a tensor map") != std::string::npos);
+
+  // Seen by the mock alone: more rows than there are.
+  panel.set(machine);
+  shape = hopperShape();
+  shape.maps[0].rows.base = 1000;
+  CHECK(openOnHopper(shape).isOk());
+  CHECK(panel.violations().find("beyond the memory") != std::string::npos);
+}
+
+TEST_CASE("the mock refuses the tensor maps that a driver refuses") {
+  const MockPanel panel;
+  const auto driver = cuda::Driver::load();
+  REQUIRE(driver.isOk());
+  struct Request {
+    int type = cuda::kTensorUint16;
+    uint32_t rank = 2;
+    uint64_t address = 4096, sizes[2] = {64, 16}, pitch = 192;
+    uint32_t box[2] = {64, 8}, steps[2] = {1, 1};
+    int interleave = 0, swizzle = cuda::kTensorSwizzle128, fill = 0;
+  };
+  const auto encode = [&](auto change) {
+    Request r;
+    change(r);
+    cuda::TensorMapBytes map;
+    return (*driver)->calls().tensorMapEncode(
+               &map, r.type, r.rank, reinterpret_cast<void *>(r.address), r.sizes, &r.pitch, r.box,
+               r.steps, r.interleave, r.swizzle, cuda::kTensorPromote256, r.fill) == cuda::kSuccess;
+  };
+  CHECK(encode([](Request &) {}));
+  CHECK_FALSE(encode([](Request &r) { r.type = 77; }));
+  CHECK_FALSE(encode([](Request &r) { r.rank = 1; }));
+  CHECK_FALSE(encode([](Request &r) { r.address = 4104; }));
+  CHECK_FALSE(encode([](Request &r) { r.sizes[0] = 0; }));
+  CHECK_FALSE(encode([](Request &r) { r.sizes[1] = (uint64_t(1) << 32) + 1; }));
+  CHECK_FALSE(encode([](Request &r) { r.pitch = 200; }));
+  CHECK_FALSE(encode([](Request &r) { r.pitch = uint64_t(1) << 40; }));
+  CHECK_FALSE(encode([](Request &r) { r.box[0] = 128; })); // 256 bytes under the swizzle
+  CHECK_FALSE(encode([](Request &r) { r.box[0] = 4; }));
+  CHECK_FALSE(encode([](Request &r) { r.box[1] = 257; }));
+  CHECK_FALSE(encode([](Request &r) { r.steps[1] = 2; }));
+  CHECK_FALSE(encode([](Request &r) { r.interleave = 1; }));
+  CHECK_FALSE(encode([](Request &r) { r.swizzle = 2; }));
+  CHECK_FALSE(encode([](Request &r) { r.fill = 1; }));
 }

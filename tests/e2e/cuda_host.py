@@ -32,9 +32,9 @@ class CudaHost(harness.Harness):
     def settings(self, **values):
         os.environ["INGOT_MOCK"] = " ".join(f"{key}={value}" for key, value in values.items())
 
-    def compile_cuda(self, model, name, *flags):
+    def compile_cuda(self, model, name, *flags, target="cpu:x86-64-v3,cuda-host", most=64):
         path = self.dir / name
-        done = self.tool("ingotc", model, "-o", path, "--target", "cpu:x86-64-v3,cuda-host", "--max-tokens", 64,
+        done = self.tool("ingotc", model, "-o", path, "--target", target, "--max-tokens", most,
                          "--token-buckets", 16, *flags, timeout=900)
         if done.returncode != 0:
             raise SystemExit(f"ingotc {model} {flags}: exit {done.returncode}\n{done.stderr}")
@@ -70,6 +70,23 @@ def same_bits(test, artifact, file, name):
     return want
 
 
+def hopper(test, model, *flags):
+    """The kernels of sm_90a, with tensor maps by the driver and persistent grids: the bits of all others."""
+    artifact = test.compile_cuda(model, "hopper.ingot", *flags, target="cuda-host,cuda-host:sm_90a", most=128)
+    kernels = test.json("ingot", "inspect", artifact, "--json")["kernels"]
+    shapes = [level for kernel in kernels for level in kernel.get("levels", [])]
+    test.check(shapes and all(shape["persistent"] and len(shape["maps"]) >= 2 for shape in shapes),
+               f"{len(shapes)} kernels of sm_90a")
+    vocab = test.json("ingot", "inspect", artifact, "--json")["plan"]["vocab"]
+    file = harness.token_file(test.dir / "hopper.json", [bits.documents(vocab, 3)[5]])
+    test.settings(arch=90)
+    want = bits.logprobs(test, artifact, file, "--device", "cuda")
+    for order in (0, 2):
+        test.settings(arch=90, capability="0.90", order=order, multiprocessors=3)
+        got = bits.logprobs(test, artifact, file, "--device", "cuda")
+        test.check(got == want, f"kernels of sm_90a give other bits (order {order})")
+
+
 def near_cpu(test, artifact, file, cuda, name):
     cpu = bits.logprobs(test, artifact, file, "--device", "cpu")
     differences = [abs(a - b) for x, y in zip(cpu, cuda) for a, b in zip(x, y)
@@ -102,6 +119,7 @@ def main():
         if quant[0] == "bf16":
             near_cpu(test, artifact, file, cuda, name)
         if index == 1: # the smaller model: many steps
+            hopper(test, folder, "--quant", *quant)
             crowd(test, artifact, *((60, 1, 4) if every else CROWD))
     test.finish()
 

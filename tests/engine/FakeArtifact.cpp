@@ -159,6 +159,7 @@ TargetProgram makeGpuProgram(const Manifest &cpu, const FakeOptions &options) {
   }
   program.kernels[0].threads = options.gpuThreads;
   program.kernels[0].sharedBytes = options.gpuShared;
+  program.kernels[2].levels = options.gpuLevels;
   if (options.large)
     enlarge(program);
   KvGroup &group = program.plan.kvGroups[0];

@@ -2,6 +2,8 @@
 // compiler.
 #pragma once
 
+#include "runtime/artifact/Manifest.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,8 +21,9 @@ inline constexpr uint32_t kCtsMix = 3, kCtsCopy = 4, kCtsFail = 5;
 
 struct FakeOptions {
   bool tokenizer = true, cpu = true;
-  std::vector<FakeGpuImage> gpu;            ///< not empty: a program for target "cuda", too
-  uint32_t gpuThreads = 128, gpuShared = 0; ///< of the fake_append kernel
+  std::vector<FakeGpuImage> gpu;                 ///< not empty: a program for target "cuda", too
+  uint32_t gpuThreads = 128, gpuShared = 0;      ///< of the fake_append kernel
+  std::vector<artifact::LevelShape> gpuLevels{}; ///< of the fake_argmax kernel; slot 2 is `gain`
   /// The program for the GPU has the launches, layers and limits of a model with eight billion
   /// parameters; for images whose kernels are not executed.
   bool large = false;

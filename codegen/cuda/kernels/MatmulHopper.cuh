@@ -145,13 +145,14 @@ class HopperConsumer {
   using Weights = Stream<Config>;
   using Shape = HopperShape<Config, Tile>;
   using WarpSums = Sums<2, Shape::kTiles>;
-  /// Blocks of a chain: those of a scale group, or of a slice.
-  static constexpr u32 kChainBlocks = Weights::kScaled && Config::kGroup / kBlockK > 0 &&
-                                              Config::kGroup / kBlockK < Weights::kSpanBlocks
-                                          ? Config::kGroup / kBlockK
-                                          : Weights::kSpanBlocks;
   /// Chains end in the middle of blocks.
   static constexpr bool kShortChains = Weights::kGroupEnds == 2;
+  /// Blocks of a chain: those of a scale group, or of a slice.
+  static constexpr u32 kGroupBlocks = kShortChains || !Weights::kScaled || Config::kGroup == 0
+                                          ? Weights::kSpanBlocks
+                                          : Config::kGroup / kBlockK;
+  static constexpr u32 kChainBlocks =
+      kGroupBlocks < Weights::kSpanBlocks ? kGroupBlocks : Weights::kSpanBlocks;
   /// k-tiles whose operands are made at once; fewer where sums take most registers.
   static constexpr u32 kStep = Weights::kScaled || Weights::kSlices > 1 ? 1 : 2;
   static constexpr u32 kSteps = kBlockK / 16 / kStep; ///< of a block

@@ -1,5 +1,6 @@
 #include "tests/cuda/support/MatmulBench.h"
 
+#include "codegen/cuda/host/TensorMap.h"
 #include "runtime/artifact/Panel32.h"
 #include "runtime/base/Mxcsr.h"
 #include "runtime/base/Random.h"
@@ -280,9 +281,27 @@ static Launch launchOf(const cuda::LaunchShape &shape, uint32_t panels, uint32_t
   launch.gridX = (panels * shape.blocksPerItem + shape.itemsPerBlock - 1) / shape.itemsPerBlock;
   if (shape.tokensPerBlock) // one more than the step needs
     launch.gridY = (rows + shape.tokensPerBlock - 1) / shape.tokensPerBlock + 1;
+  constexpr uint32_t kMultiprocessors = 3;
+  if (shape.persistent)
+    launch.gridX = std::min(launch.gridX * std::exchange(launch.gridY, 1), kMultiprocessors);
   launch.threads = shape.threads;
   launch.sharedBytes = shape.dynamicSharedBytes;
   return launch;
+}
+
+/// The kernel's tensor maps; rows are those of the buffers.
+static gpu::TensorMaps mapsOf(const cuda::LaunchShape &shape, std::span<const uint64_t> slots,
+                              int64_t rows) {
+  gpu::TensorMaps maps = {};
+  artifact::SymbolValues bounds;
+  bounds.tokens = bounds.returnedRows = static_cast<uint64_t>(rows);
+  for (size_t i = 0; i < shape.maps.size(); ++i) {
+    const artifact::TensorMap &map = shape.maps[i];
+    maps.map[i] = gpu::host::encodeTensorMap(
+        {slots[map.slot] + map.offset, map.columns, *artifact::evaluate(map.rows, bounds),
+         map.pitchBytes, map.boxColumns, map.boxRows, map.elementBytes, map.swizzle});
+  }
+  return maps;
 }
 
 std::string MatmulBench::run(const HostImage &image, const cuda::KernelSource &kernel,
@@ -310,6 +329,8 @@ std::string MatmulBench::run(const HostImage &image, const cuda::KernelSource &k
   Launch launch = launchOf(kernel.shape, static_cast<uint32_t>((case_.outputs + 31) / 32),
                            static_cast<uint32_t>(request.rows));
   launch.architecture = request.architecture;
+  const gpu::TensorMaps maps = mapsOf(kernel.shape, slots, mostRows_);
+  launch.maps = kernel.shape.maps.empty() ? nullptr : &maps;
   const auto clear = [&] {
     for (auto &bytes : results)
       std::fill(bytes.begin(), bytes.end(), uint8_t(0xff));
