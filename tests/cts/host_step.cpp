@@ -25,6 +25,8 @@ using namespace ingot::testing;
 namespace {
 
 constexpr uint32_t kSequences = 64, kPromptTokens = 1000;
+/// Beyond the measured steps: while the last prompts are computed, the first answers begin.
+constexpr uint32_t kMoreTokens = 400;
 /// Tables and results of another slot, the launch, the event, waiting for the one before; and the
 /// context's for each side.
 constexpr size_t kMostCalls = 7;
@@ -54,7 +56,7 @@ size_t countLines(const std::string &text) {
 
 HostTime measure(Engine &engine, const mock::MockPanel &panel, bool sampled, uint32_t steps) {
   using Clock = std::chrono::steady_clock;
-  submit(engine, sampled, steps + 400);
+  submit(engine, sampled, steps + kMoreTokens);
   do // prompts first
     engine.step();
   while (engine.takeEvents().size() != kSequences);
@@ -88,16 +90,17 @@ int main(int argc, char **argv) try {
   const test::TempDir dir;
   mock::Machine machine;
   machine.capabilityMajor = 9;
+  machine.guarded = false;
   const mock::MockPanel panel(machine);
   FakeOptions fake;
-  fake.cpu = fake.tokenizer = false;
+  fake.cpu = false;
   fake.large = true;
   fake.gpu = {{"sm_90a", fakeCubin()}};
   writeFakeArtifact(dir.file("large.ingot"), fake);
   SessionOptions options;
   options.device = "cuda";
   options.cpu.threads = 1;
-  options.engine.kvBlocks = 8192;
+  options.engine.kvBlocks = kSequences * ((kPromptTokens + steps + kMoreTokens) / 16 + 1);
   auto session = Session::open(dir.file("large.ingot"), options);
   if (!session)
     throw std::runtime_error(session.status().toString());

@@ -60,6 +60,8 @@ Code allocate(Pointer *pointer, size_t bytes) {
       allocation.map[kPage + i] = 0xcd;
     ::mprotect(allocation.map + kPage, inner, PROT_NONE);
   }
+  if (!s.machine.guarded)
+    ::mprotect(allocation.map + kPage, inner, PROT_READ | PROT_WRITE);
   *pointer = allocation.begin;
   s.memory.emplace(allocation.begin, allocation);
   return kSuccess;
@@ -92,6 +94,8 @@ void forgetObjects(State &s) {
 }
 
 void Opened::protect(bool open) {
+  if (!state().machine.guarded)
+    return;
   for (const auto &[begin, allocation] : state().memory)
     ::mprotect(allocation.map + kPage, allocation.mapBytes - 2 * kPage,
                open ? PROT_READ | PROT_WRITE : PROT_NONE);

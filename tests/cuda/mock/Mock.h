@@ -22,6 +22,7 @@ struct Machine {
   int multiprocessors = 4;
   uint64_t memoryBytes = uint64_t(1) << 32;
   char name[64] = "Mock GPU";
+  bool guarded = true;        ///< device memory is closed while nothing runs, which costs time
   uint32_t architecture = 90; ///< of the host-built kernels' matrix unit
   uint32_t order = 0;         ///< gpu::host::Order
   uint64_t seed = 1;
