@@ -27,6 +27,12 @@ T onlyOpOf(FusedOp fused) {
   return llvm::hasSingleElement(ops) ? *ops.begin() : T();
 }
 
+bool isRowwise(FusedOp fused) {
+  return llvm::all_of(fused.getBody().front().without_terminator(), [](Operation &op) {
+    return cast<KernelOpInterface>(op).family() == KernelFamily::Rowwise;
+  });
+}
+
 /// The norm that makes the rounded rows which the matmul `consumer` reads; null: it reads others.
 FusedOp normBefore(FusedOp consumer) {
   auto linear = onlyOpOf<LinearOp>(consumer);
@@ -34,7 +40,7 @@ FusedOp normBefore(FusedOp consumer) {
   if (!rows)
     return {};
   auto producer = consumer.getInputs()[rows.getArgNumber()].getDefiningOp<FusedOp>();
-  auto norm = producer ? onlyOpOf<RmsNormOp>(producer) : RmsNormOp();
+  auto norm = producer && isRowwise(producer) ? onlyOpOf<RmsNormOp>(producer) : RmsNormOp();
   return norm && !norm.getHeadDim() ? producer : FusedOp();
 }
 

@@ -48,9 +48,10 @@ FailureOr<SmallVector<Operation *>> canFuseSwiglu(MulOp mul, const Swiglu &swigl
     return failure();
   }
   SmallVector<Operation *> ops{linear, split, silu, mul};
-  // The other target rounds in the kernel that quantizes.
-  if (targetOf(mul) == CodeTarget::Cuda && mul->hasOneUse() && isa<RoundOp>(*mul->user_begin()))
-    ops.push_back(*mul->user_begin());
+  // The other target rounds and quantizes in kernels of their own.
+  auto round = mul->hasOneUse() ? dyn_cast<RoundOp>(*mul->user_begin()) : RoundOp();
+  if (round && targetOf(mul) == CodeTarget::Cuda && elementOf(round.getResult()).isBF16())
+    ops.push_back(round);
   return ops;
 }
 

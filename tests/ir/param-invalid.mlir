@@ -113,3 +113,19 @@ func.func @interleave_of_nothing() {
       : tensor<32x32xf32>
   return
 }
+
+// -----
+
+func.func @rotary_pairs_of_broken_heads() {
+  // expected-error @+1 {{rotary_pairs is for matrices of whole heads of a multiple of 32 rows, without interleave; is 64}}
+  %0 = ingot.param "w" {rotary_pairs = 64 : i64} : tensor<96x32xf32>
+  return
+}
+
+// -----
+
+func.func @rotary_pairs_of_narrow_heads() {
+  // expected-error @+1 {{rotary_pairs is for matrices of whole heads of a multiple of 32 rows, without interleave; is 16}}
+  %0 = ingot.param "w" {rotary_pairs = 16 : i64} : tensor<96x32xf32>
+  return
+}

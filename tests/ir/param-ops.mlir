@@ -17,5 +17,7 @@ func.func @params() {
   %5 = ingot.param "gate_up" {clip_search, interleave = 16 : i64,
                               sources = [#ingot.source<"gate", 64>, #ingot.source<"up", 64>]}
       : tensor<128x48x!ingot.qweight<4, 32>>
+  // CHECK: ingot.param "rotary" {rotary_pairs = 64 : i64} : tensor<192x48xbf16>
+  %6 = ingot.param "rotary" {rotary_pairs = 64 : i64} : tensor<192x48xbf16>
   return
 }

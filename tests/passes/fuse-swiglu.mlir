@@ -75,3 +75,38 @@ func.func @unrounded(%x: tensor<?x64xf32>, %w: tensor<64x64xbf16>) -> tensor<?x3
   %z = ingot.mul %s, %u : tensor<?x32xf32>
   return %z : tensor<?x32xf32>
 }
+
+// -----
+
+// Target cuda rounds in registers, too.
+// CHECK: fired = 1 : i64, missed = 0 : i64, name = "fuse-swiglu"
+// CHECK-LABEL: func.func @rounded(
+// CHECK: %[[Z:.*]] = ingot.fused "swiglu" at {{.*}} -> tensor<?x32xbf16>
+// CHECK: ingot.mul
+// CHECK: ingot.round
+// CHECK: return %[[Z]]
+module attributes {ingot.target = "cuda"} {
+  func.func @rounded(%x: tensor<?x64xbf16>, %w: tensor<64x64xbf16>) -> tensor<?x32xbf16> {
+    %y = ingot.linear %x, %w : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xf32>
+    %g, %u = ingot.split %y {interleave = 16 : i64} : tensor<?x64xf32> -> tensor<?x32xf32>, tensor<?x32xf32>
+    %s = ingot.silu %g : tensor<?x32xf32>
+    %z = ingot.mul %s, %u : tensor<?x32xf32>
+    %r = ingot.round %z : tensor<?x32xf32> -> tensor<?x32xbf16>
+    return %r : tensor<?x32xbf16>
+  }
+}
+
+// -----
+
+// Target cpu rounds in a kernel of its own.
+// CHECK-LABEL: func.func @rounded_on_cpu(
+// CHECK: %[[Z:.*]] = ingot.fused "swiglu" at {{.*}} -> tensor<?x32xf32>
+// CHECK: ingot.round %[[Z]]
+func.func @rounded_on_cpu(%x: tensor<?x64xbf16>, %w: tensor<64x64xbf16>) -> tensor<?x32xbf16> {
+  %y = ingot.linear %x, %w : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xf32>
+  %g, %u = ingot.split %y {interleave = 16 : i64} : tensor<?x64xf32> -> tensor<?x32xf32>, tensor<?x32xf32>
+  %s = ingot.silu %g : tensor<?x32xf32>
+  %z = ingot.mul %s, %u : tensor<?x32xf32>
+  %r = ingot.round %z : tensor<?x32xf32> -> tensor<?x32xbf16>
+  return %r : tensor<?x32xbf16>
+}
