@@ -39,6 +39,7 @@ struct Run {
   double readShare = 0;     ///< least bytes moved per second over readBandwidth
   double intShare = 0;      ///< operations per second over intPeak
   double moved = 0;         ///< least bytes moved per second
+  double stepSeconds = 0;   ///< per step, end to end
 };
 
 struct Case {
@@ -73,7 +74,7 @@ private:
   Result<Case> repeat(Case which, uint32_t prompt, uint32_t decode);
   Result<Measured> decode(uint32_t sequences, uint32_t prompt, uint32_t tokens);
   Result<Measured> read(uint32_t prompt);
-  Status submit(uint32_t sequences, uint32_t prompt, uint32_t tokens);
+  Result<std::vector<RequestId>> submit(uint32_t sequences, uint32_t prompt, uint32_t tokens);
 
   BenchOptions &options_;
   Session &session_;
@@ -85,7 +86,8 @@ private:
   uint64_t prompts_ = 0; ///< made so far: no two are alike
 };
 
-Status Bench::submit(uint32_t sequences, uint32_t prompt, uint32_t tokens) {
+Result<std::vector<RequestId>> Bench::submit(uint32_t sequences, uint32_t prompt, uint32_t tokens) {
+  std::vector<RequestId> requests;
   for (uint32_t i = 0; i < sequences; ++i) {
     Request request;
     const uint64_t key = randomKey(++prompts_, 0);
@@ -94,33 +96,43 @@ Status Bench::submit(uint32_t sequences, uint32_t prompt, uint32_t tokens) {
           static_cast<uint32_t>(randomBits(key, k) % session_.manifest().plan.vocab));
     request.maxTokens = tokens;
     request.ignoreEos = true;
-    INGOT_TRY(session_.engine().submit(std::move(request)).status());
+    INGOT_ASSIGN(const RequestId id, session_.engine().submit(std::move(request)));
+    requests.push_back(id);
   }
-  return Status::ok();
+  return requests;
 }
 
-/// Times the steps after every sequence has its first token.
+/// Times `tokens` steps after every sequence has its first token.
 Result<Bench::Measured> Bench::decode(uint32_t sequences, uint32_t prompt, uint32_t tokens) {
   Engine &engine = session_.engine();
-  INGOT_TRY(submit(sequences, prompt, tokens + 1));
+  // While the last prompts are read the first sequences decode already; nobody ends before.
+  const uint32_t steps = sequences * prompt / engine.limits().maxBatchTokens + sequences + 1;
+  const uint32_t room = engine.maxLength() - prompt;
+  INGOT_ASSIGN(const std::vector<RequestId> requests,
+               submit(sequences, prompt, std::min(room, tokens + 2 * steps)));
   const uint64_t before = engine.stats().tokensGenerated;
   while (engine.stats().tokensGenerated < before + sequences && engine.step()) {
   }
   const EngineStats first = engine.stats();
   const Clock::time_point start = Clock::now();
-  engine.drain();
+  while (engine.stats().steps < first.steps + tokens && engine.step()) {
+  }
   Measured measured;
   measured.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   measured.tokens = static_cast<double>(engine.stats().tokensGenerated - first.tokensGenerated);
   measured.steps = static_cast<double>(engine.stats().steps - first.steps);
-  measured.bytes = measured.steps * work_.decodeBytes(sequences, prompt + tokens / 2);
+  const auto answered = static_cast<uint32_t>((first.tokensGenerated - before) / sequences);
+  measured.bytes = measured.steps * work_.decodeBytes(sequences, prompt + answered + tokens / 2);
   measured.operations = measured.tokens * static_cast<double>(work_.opsPerToken + work_.opsPerRow);
+  for (const RequestId request : requests)
+    engine.cancel(request);
+  engine.drain();
   return measured;
 }
 
 /// Times everything from the prompt to its first new token.
 Result<Bench::Measured> Bench::read(uint32_t prompt) {
-  INGOT_TRY(submit(1, prompt, 1));
+  INGOT_TRY(submit(1, prompt, 1).status());
   const uint64_t steps = session_.engine().stats().steps;
   const Clock::time_point start = Clock::now();
   session_.engine().drain();
@@ -150,6 +162,7 @@ Result<Case> Bench::repeat(Case which, uint32_t prompt, uint32_t tokens) {
     result.readBandwidth = 0.5 * (readBefore + readAfter);
     result.intPeak = 0.5 * (peakBefore + peakAfter);
     result.moved = measured.bytes / measured.seconds;
+    result.stepSeconds = measured.seconds / std::max(1.0, measured.steps);
     if (walls_) {
       result.readShare = result.moved / result.readBandwidth;
       result.intShare = measured.operations / measured.seconds / result.intPeak;
@@ -168,8 +181,8 @@ Result<Case> Bench::repeat(Case which, uint32_t prompt, uint32_t tokens) {
 Result<std::vector<Case>> Bench::runAll() {
   const SchedulerLimits &limits = session_.engine().limits();
   const uint32_t longest = session_.engine().maxLength() - 1;
-  const uint32_t start = std::min(options_.startTokens, longest / 2);
-  const uint32_t tokens = std::min(options_.decodeTokens, longest - start);
+  const uint32_t tokens = std::min(options_.decodeTokens, std::max(1u, longest / 2));
+  const uint32_t start = std::min(options_.startTokens, longest - tokens);
   const uint32_t prompt = std::min(options_.promptTokens, longest);
   const uint32_t sequences = std::min(options_.sequences, limits.maxSequences);
   std::vector<Case> cases;
@@ -258,6 +271,7 @@ std::string asJson(const std::vector<Case> &cases, Session &session, const Model
     writer.beginObject().field("name", which.name).field("sequences", which.sequences);
     writer.field("tokens_per_second", which.median(&Run::tokensPerSecond));
     writer.field("moved_bytes_per_second", which.median(&Run::moved));
+    writer.field("step_seconds", which.median(&Run::stepSeconds));
     writer.field("read_bytes_per_second", which.median(&Run::readBandwidth));
     writer.field("read_percent", which.median(&Run::readShare) * 100);
     writer.field("int_operations_per_second", which.median(&Run::intPeak));
@@ -334,6 +348,10 @@ Command addBenchCommand(CLI::App &root) {
       ->check(CLI::Range(1, 1 << 20, "1..1048576"))
       ->capture_default_str();
   app->add_option("--decode-tokens", options->decodeTokens, "New tokens per sequence")
+      ->check(CLI::Range(1, 1 << 20, "1..1048576"))
+      ->capture_default_str();
+  app->add_option("--context", options->startTokens,
+                  "Tokens that each sequence holds before it decodes")
       ->check(CLI::Range(1, 1 << 20, "1..1048576"))
       ->capture_default_str();
   app->add_option("--sequences", options->sequences, "Sequences that decode together")
