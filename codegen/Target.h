@@ -33,6 +33,7 @@ struct CompiledImage {
 struct KernelReport {
   std::string kernel, level;
   uint32_t registers = 0, stackBytes = 0, spillBytes = 0; ///< per thread
+  uint32_t losses = 0; ///< what the assembler says costs speed, such as wgmma in series
   uint32_t staticSharedBytes = 0, dynamicSharedBytes = 0; ///< per block
   uint64_t codeBytes = 0;
   double seconds = 0;

@@ -34,7 +34,7 @@ void printFusions(const CompileReport &report, std::ostream &out) {
 /// Kernels of one GPU architecture in a line; what took long, spilled or is large shows in its
 /// numbers.
 struct LevelSummary {
-  uint32_t kernels = 0, cached = 0, registers = 0, spillBytes = 0, sharedBytes = 0;
+  uint32_t kernels = 0, cached = 0, registers = 0, spillBytes = 0, sharedBytes = 0, losses = 0;
   uint64_t codeBytes = 0;
   double seconds = 0;
 
@@ -43,6 +43,7 @@ struct LevelSummary {
     cached += kernel.cached;
     registers = std::max(registers, kernel.registers);
     spillBytes += kernel.spillBytes;
+    losses += kernel.losses;
     sharedBytes = std::max(sharedBytes, kernel.staticSharedBytes + kernel.dynamicSharedBytes);
     codeBytes += kernel.codeBytes;
     seconds += kernel.seconds;
@@ -61,18 +62,19 @@ void printKernels(const CompileReport &report, bool each, std::ostream &out) {
   out << "GPU code\n";
   for (const auto &[level, sum] : levels)
     out << format("  %-10s %3u kernels, %10s, at most %3u registers and %s of shared memory, "
-                  "%u bytes spilled, %.1f s (%u from the cache)%s\n",
+                  "%u bytes spilled, %u losses named by the assembler, %.1f s (%u from the cache)"
+                  "%s\n",
                   level.c_str(), sum.kernels, formatBytes(sum.codeBytes).c_str(), sum.registers,
-                  formatBytes(sum.sharedBytes).c_str(), sum.spillBytes, sum.seconds, sum.cached,
-                  level == "sm_100a" ? "; kernels of the sm_80 family" : "");
+                  formatBytes(sum.sharedBytes).c_str(), sum.spillBytes, sum.losses, sum.seconds,
+                  sum.cached, level == "sm_100a" ? "; kernels of the sm_80 family" : "");
   if (!each)
     return;
-  out << format("  %-10s %-44s %9s %6s %6s %7s %8s %9s %7s\n", "level", "kernel", "registers",
-                "stack", "spills", "static", "dynamic", "bytes", "seconds");
+  out << format("  %-10s %-44s %9s %6s %6s %6s %7s %8s %9s %7s\n", "level", "kernel", "registers",
+                "stack", "spills", "losses", "static", "dynamic", "bytes", "seconds");
   for (const KernelReport &k : report.kernels)
-    out << format("  %-10s %-44s %9u %6u %6u %7u %8u %9llu %7.2f\n", k.level.c_str(),
-                  k.kernel.c_str(), k.registers, k.stackBytes, k.spillBytes, k.staticSharedBytes,
-                  k.dynamicSharedBytes, ull(k.codeBytes), k.seconds);
+    out << format("  %-10s %-44s %9u %6u %6u %6u %7u %8u %9llu %7.2f\n", k.level.c_str(),
+                  k.kernel.c_str(), k.registers, k.stackBytes, k.spillBytes, k.losses,
+                  k.staticSharedBytes, k.dynamicSharedBytes, ull(k.codeBytes), k.seconds);
 }
 
 void printMemory(const artifact::TargetProgram &program, bool several, std::ostream &out) {
@@ -170,6 +172,7 @@ void ingot::printReportJson(const CompileReport &report, const CompileOptions &o
         .field("registers", k.registers)
         .field("stack_bytes", k.stackBytes)
         .field("spill_bytes", k.spillBytes)
+        .field("losses", k.losses)
         .field("static_shared_bytes", k.staticSharedBytes)
         .field("dynamic_shared_bytes", k.dynamicSharedBytes)
         .field("code_bytes", k.codeBytes)

@@ -20,6 +20,7 @@ KernelReport reportOf(const cuda::KernelCode &code, const std::string &level,
   report.registers = code.resources.registers;
   report.stackBytes = code.resources.stackBytes;
   report.spillBytes = code.resources.spillStoreBytes + code.resources.spillLoadBytes;
+  report.losses = code.resources.losses;
   report.staticSharedBytes = code.resources.staticSharedBytes;
   report.dynamicSharedBytes = shape.dynamicSharedBytes;
   report.codeBytes = code.bytes;

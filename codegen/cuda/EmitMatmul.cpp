@@ -70,8 +70,9 @@ private:
         shape_, tile, {uint32_t(rowsSlot_), uint32_t(weightSlot_), program_.returnedRows});
     const std::string tileText =
         format("struct Tile {\n"
-               "  static constexpr u32 kConsumers = %u, kTokens = %u, kStages = %u;\n};\n",
-               tile.consumers, tile.tokens, tile.stages);
+               "  static constexpr u32 kConsumers = %u, kWarpStrips = %u;\n"
+               "  static constexpr u32 kTokens = %u, kStages = %u;\n};\n",
+               tile.consumers, tile.warpStrips, tile.tokens, tile.stages);
     return {"sm_90a", text("Hopper", "HopperShape", tileText, epilogue, shape), shape};
   }
 

@@ -29,7 +29,7 @@ static uint64_t streamBytes(const MatmulShape &shape) {
 uint32_t HopperTile::stageBytes(const MatmulShape &shape) const {
   constexpr uint32_t kAlign = 1024;
   const uint32_t bytes =
-      panels() * 2 * (shape.words() * 512 + shape.scaleBytes()) + tokens * shape.rowBytes();
+      strips() * (shape.words() * 512 + shape.scaleBytes()) + tokens * shape.rowBytes();
   return (bytes + kAlign - 1) / kAlign * kAlign;
 }
 
@@ -38,42 +38,52 @@ uint32_t HopperTile::sharedBytes(const MatmulShape &shape) const {
 }
 
 std::optional<HopperTile> makeHopperTile(const MatmulShape &shape, uint32_t consumers,
-                                         uint32_t tokens) {
-  // A thread holds `tokens` sums of each kind: of a chain, of a slice, of the slices before.
+                                         uint32_t warpStrips, uint32_t tokens) {
+  // Sums of a thread: of a chain, of a slice, of the slices before.
   constexpr uint32_t kMostSums = 192;
   const uint32_t kinds = 1 + shape.isScaled() + (shape.slices() > 1);
-  if (shape.byteRows || shape.norm || kinds * tokens > kMostSums)
+  if (shape.byteRows || shape.norm || (shape.wholePanels && warpStrips != 2) ||
+      kinds * tokens * warpStrips / 2 > kMostSums)
     return std::nullopt;
-  HopperTile tile{consumers, tokens, 0};
+  HopperTile tile{consumers, warpStrips, tokens, 0};
   tile.stages = std::min(kHopperShared / (tile.stageBytes(shape) + kBarrierBytes), kMostStages);
   return tile;
 }
 
 /// Cycles that a launch of `tokens` tokens takes, roughly: rounds of places over the
-/// multiprocessors, each limited by the matrix unit or by what a multiprocessor gets of the L2.
+/// multiprocessors, each limited by the matrix unit, by shared memory or by what a multiprocessor
+/// gets of the L2.
 static double estimate(const MatmulShape &shape, const HopperTile &tile, uint32_t tokens) {
-  constexpr double kProductsPerCycle = 2048, kBytesPerCycle = 48, kPlaceCycles = 3000;
+  constexpr double kProductsPerCycle = 2048, kSharedPerCycle = 128, kBytesPerCycle = 48;
+  constexpr double kPlaceCycles = 3000;
   constexpr double kAlone = 1.25; // nobody multiplies while the only consumer waits
-  const uint32_t places = (shape.panels() + tile.panels() - 1) / tile.panels() *
-                          ((tokens + tile.tokens - 1) / tile.tokens);
-  const double products = tile.panels() * 32.0 * tile.tokens * 64 / kProductsPerCycle;
-  const double unit = products * (tile.consumers == 1 ? kAlone : 1);
-  const double loads = tile.stageBytes(shape) / kBytesPerCycle;
+  const uint32_t outputTiles = (shape.panels() + tile.panels() - 1) / tile.panels();
+  const uint32_t places = outputTiles * ((tokens + tile.tokens - 1) / tile.tokens);
+  const double outputs = tile.strips() * 16.0, rowBytes = tile.tokens * shape.rowBytes();
+  const double loaded = tile.stageBytes(shape);
+  // Written once; weights are read once, rows by every wgmma of 64 outputs.
+  const double shared = 2 * loaded + rowBytes * (outputs / 64 - 1);
+  const double unit = outputs * tile.tokens * 64 / kProductsPerCycle;
+  const double block = std::max({unit * (tile.consumers == 1 ? kAlone : 1),
+                                 shared / kSharedPerCycle, loaded / kBytesPerCycle});
   const uint32_t rounds = (places + kMultiprocessors - 1) / kMultiprocessors;
-  return rounds * (kPlaceCycles + shape.blocks() * std::max(unit, loads));
+  return rounds * (kPlaceCycles + shape.blocks() * block);
 }
 
 std::optional<HopperTile> chooseHopperTile(const MatmulShape &shape, TokenBound bound) {
+  static constexpr HopperTile kTiles[] = {
+      {2, 1, 256, 0}, {2, 1, 192, 0}, {2, 2, 128, 0}, {2, 2, 96, 0}, {2, 2, 64, 0},
+      {2, 1, 128, 0}, {1, 2, 128, 0}, {1, 2, 96, 0},  {1, 2, 64, 0},
+  };
   if (bound.maxTokens < kFewestTokens)
     return std::nullopt;
   std::optional<HopperTile> best;
-  for (const uint32_t consumers : {2u, 1u})
-    for (const uint32_t tokens : {128u, 96u, 64u}) {
-      const std::optional<HopperTile> tile = makeHopperTile(shape, consumers, tokens);
-      if (tile && (!best || estimate(shape, *tile, bound.maxTokens) <
-                                estimate(shape, *best, bound.maxTokens)))
-        best = tile;
-    }
+  for (const HopperTile &t : kTiles) {
+    const auto tile = makeHopperTile(shape, t.consumers, t.warpStrips, t.tokens);
+    if (tile && (!best ||
+                 estimate(shape, *tile, bound.maxTokens) < estimate(shape, *best, bound.maxTokens)))
+      best = tile;
+  }
   return best;
 }
 
@@ -85,7 +95,7 @@ static artifact::TensorMap stripMap(const MatmulShape &shape, const HopperTile &
   map.elementBytes = wordBytes;
   map.rows.base = shape.panels() * 2;
   map.pitchBytes = scaleBytes(shape) + streamBytes(shape);
-  map.boxRows = tile.panels() * 2;
+  map.boxRows = tile.strips();
   return map;
 }
 

@@ -128,16 +128,24 @@ uint32_t numberBefore(std::string_view text, std::string_view key) {
   return value;
 }
 
+uint32_t count(std::string_view text, std::string_view what) {
+  uint32_t found = 0;
+  for (size_t at = 0; (at = text.find(what, at)) != std::string_view::npos; at += what.size())
+    ++found;
+  return found;
+}
+
 } // namespace
 
 KernelResources readResources(std::string_view log) {
+  const uint32_t losses = count(log, "Potential Performance Loss");
   // Device functions that were not inlined come with lines of their own; the kernel's follow its
   // "Compiling entry function".
   if (const size_t entry = log.find("Compiling entry function"); entry != std::string_view::npos)
     log.remove_prefix(entry);
-  return {numberBefore(log, " registers"), numberBefore(log, " bytes stack frame"),
+  return {numberBefore(log, " registers"),          numberBefore(log, " bytes stack frame"),
           numberBefore(log, " bytes spill stores"), numberBefore(log, " bytes spill loads"),
-          numberBefore(log, " bytes smem")};
+          numberBefore(log, " bytes smem"),         losses};
 }
 
 std::string_view Nvrtc::options() {

@@ -19,6 +19,7 @@ struct KernelResources {
   uint32_t spillStoreBytes = 0;   ///< per thread
   uint32_t spillLoadBytes = 0;    ///< per thread
   uint32_t staticSharedBytes = 0; ///< per block
+  uint32_t losses = 0;            ///< "potential performance losses", such as wgmma in series
 };
 
 struct NvrtcOutput {

@@ -44,6 +44,7 @@ static const Case kCases[] = {
     {{"int8_group_96", "int8", 20, 256, 96}, kHuge},
     {{"bias_residual", "bf16", 96, 64, 0, 0, Tail::BiasResidual}, 65},
     {{"swiglu", "int4", 128, 128, 64, 0, Tail::SwiGluBf16}, 65},
+    {{"swiglu_large", "bf16", 320, 128, 0, 0, Tail::SwiGlu}, kHuge},
     {{"argmax", "bf16", 100, 64, 0, 0, Tail::Argmax, true}, 65},
 };
 
@@ -77,9 +78,13 @@ TEST_CASE("tiles of sm_90a grow with tokens and outputs, within registers and sh
   CHECK_FALSE(tileOf(one, 64));
   CHECK(tileOf(one, 256)->consumers == 1);
   CHECK(tileOf(one, 4096)->consumers == 2);
-  CHECK(tileOf(one, 4096)->tokens == 128);
-  CHECK(tileOf(slices, 4096)->tokens == 96);
-  CHECK(tileOf(int4, 4096)->tokens <= 96);
+  CHECK(tileOf(one, 4096)->tokens == 256);
+  CHECK(tileOf(slices, 4096)->tokens == 192);
+  CHECK(tileOf(int4, 4096)->tokens ==
+        64); // eight full rounds; six of larger ones, the last a third full
+  CHECK(tileOf(int4, 16384)->tokens == 192);
+  int4.wholePanels = true;
+  CHECK(tileOf(int4, 16384)->tokens == 96);
   int4.span = 1024;
   CHECK(tileOf(int4, 4096)->tokens == 64);
   for (const MatmulShape &shape : {one, slices, int4})

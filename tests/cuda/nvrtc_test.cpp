@@ -50,6 +50,8 @@ TEST_CASE("the assembler's log gives a kernel's resources") {
       readResources("ptxas info    : 108 bytes gmem, 136 bytes cmem[4]\n"
                     "ptxas info    : Function properties for helper\n"
                     "    96 bytes stack frame, 1 bytes spill stores, 2 bytes spill loads\n"
+                    "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async "
+                    "instructions are serialized\n"
                     "ptxas info    : Compiling entry function 'k' for 'sm_80'\n"
                     "    16 bytes stack frame, 24 bytes spill stores, 40 bytes spill loads\n"
                     "ptxas info    : Used 126 registers, used 1 barriers, 16896 bytes smem, 376 "
@@ -59,6 +61,7 @@ TEST_CASE("the assembler's log gives a kernel's resources") {
   CHECK(resources.spillStoreBytes == 24);
   CHECK(resources.spillLoadBytes == 40);
   CHECK(resources.staticSharedBytes == 16896);
+  CHECK(resources.losses == 1);
 }
 
 TEST_CASE("a missing NVRTC is named with what to install") {

@@ -73,11 +73,12 @@ def same_bits(test, artifact, file, name):
 def hopper(test, model, *flags):
     """The kernels of sm_90a, with tensor maps by the driver and persistent grids: the bits of all others."""
     artifact = test.compile_cuda(model, "hopper.ingot", *flags, target="cuda-host,cuda-host:sm_90a", most=128)
-    kernels = test.json("ingot", "inspect", artifact, "--json")["kernels"]
+    manifest = test.json("ingot", "inspect", artifact, "--json")
+    kernels = manifest["kernels"]
     shapes = [level for kernel in kernels for level in kernel.get("levels", [])]
     test.check(shapes and all(shape["persistent"] and len(shape["maps"]) >= 2 for shape in shapes),
                f"{len(shapes)} kernels of sm_90a")
-    vocab = test.json("ingot", "inspect", artifact, "--json")["plan"]["vocab"]
+    vocab = manifest["plan"]["vocab"]
     file = harness.token_file(test.dir / "hopper.json", [bits.documents(vocab, 3)[5]])
     test.settings(arch=90)
     want = bits.logprobs(test, artifact, file, "--device", "cuda")

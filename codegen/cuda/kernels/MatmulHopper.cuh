@@ -1,9 +1,9 @@
 // Rows times a packed weight for many tokens on sm_90a: persistent, warp-specialised.
 //
-//   place    a tile of 4 * kConsumers panels of 32 outputs by kTokens tokens; places are counted
-//            tokens first, block b of the grid takes b, b + gridSize(), ...
-//   threads  kConsumers warpgroups that multiply, each 4 panels, and one that only loads (its first
-//            thread; it gives its registers to the others)
+//   place    a tile of kConsumers * 4 * kWarpStrips strips of 16 outputs by kTokens tokens; places
+//            are counted tokens first, block b of the grid takes b, b + gridSize(), ...
+//   threads  kConsumers warpgroups that multiply, a warp kWarpStrips strips (2: a panel), and one
+//            that only loads (its first thread; it gives its registers to the others)
 //   reads    per block of 64 k by tensor maps into a ring of kStages stages: map 0 the rows (bf16
 //   or
 //            fp16, 64 columns x kTokens, 128-byte swizzle), map 1 the weights (a block of each
@@ -15,12 +15,15 @@
 //
 // Weights are nobody's result: their first stages are filled before waitForPrior().
 //
-// What limits it, per block of 64 k and consumer at 128 tokens of bf16: 16 HGMMA 64x128x16 take
-// 1024 cycles of the matrix unit, shared with the other consumer; they read 8 times 4 KiB of rows
-// and 16 KiB of weights, 48 of every 64 cycles of shared memory. Between them lie 16 LDS.128 and
-// about 30 integer instructions, no wait but for the stage. A multiprocessor takes 48 KiB of L2 per
-// 1024 cycles; so the matrix units can be busy 85 to 90 % of a long K, less what the last round of
-// places leaves idle (MatmulTiles.cpp counts it).
+// What limits it, per block of 64 k of a place of two consumers, in cycles of a multiprocessor:
+//                                        matrix unit  shared memory  instructions  L2 at 48 B
+//   bf16, one slice   128 x 256 tokens          1024           1024           134        1024
+//   bf16, one slice   256 x 128 (panels)        1024           1152           150        1024
+//   bf16, slices      128 x 192                  768            832           130         853
+//   int4, group 128   256 x  96 (panels)         768            616           322         427
+// (rows are read once per 64 outputs, weights once, both are written once; 128 bytes a cycle). So
+// the matrix unit can be busy 85 to 95 % of a long K, less what the last round of places leaves
+// idle (HopperTiles.cpp counts it) and what clocks lose under load.
 #pragma once
 
 #include "codegen/cuda/kernels/MatmulEpilogue.cuh"
@@ -33,7 +36,7 @@ inline constexpr u32 kWarpgroup = 128;
 template <class Config, class Tile>
 struct HopperShape {
   using Weights = Stream<Config>;
-  static constexpr u32 kPanels = 4 * Tile::kConsumers, kStrips = 2 * kPanels;
+  static constexpr u32 kStrips = 4 * Tile::kConsumers * Tile::kWarpStrips;
   static constexpr u32 kTiles = Tile::kTokens / 8;
   static constexpr u32 kWeightBytes = kStrips * Weights::kBlockBytes;
   static constexpr u32 kRowBytes = Tile::kTokens * kRowBlockBytes;
@@ -144,7 +147,8 @@ template <class Config, class Tile>
 class HopperConsumer {
   using Weights = Stream<Config>;
   using Shape = HopperShape<Config, Tile>;
-  using WarpSums = Sums<2, Shape::kTiles>;
+  static constexpr u32 kWarpStrips = Tile::kWarpStrips;
+  using WarpSums = Sums<kWarpStrips, Shape::kTiles>;
   /// Chains end in the middle of blocks.
   static constexpr bool kShortChains = Weights::kGroupEnds == 2;
   /// Blocks of a chain: those of a scale group, or of a slice.
@@ -154,12 +158,12 @@ class HopperConsumer {
   static constexpr u32 kChainBlocks =
       kGroupBlocks < Weights::kSpanBlocks ? kGroupBlocks : Weights::kSpanBlocks;
   /// k-tiles whose operands are made at once; fewer where sums take most registers.
-  static constexpr u32 kStep = Weights::kScaled || Weights::kSlices > 1 ? 1 : 2;
+  static constexpr u32 kStep =
+      kWarpStrips == 2 && (Weights::kScaled || Weights::kSlices > 1) ? 1 : 2;
   static constexpr u32 kSteps = kBlockK / 16 / kStep; ///< of a block
 
 public:
-  /// Panel of this warp in the place.
-  HopperConsumer() : panel_(warpId()) {}
+  HopperConsumer() : strip_(warpId() * kWarpStrips) {}
 
   /// Sums of one place.
   WarpSums &multiply() {
@@ -207,10 +211,10 @@ private:
     for (u32 block = first; block < end; ++block, at_.next()) {
       fullBarrier<Config, Tile>(at_.index).wait(at_.parity);
       const u8 *stage = dynamicShared() + at_.index * Shape::kStageBytes;
-      uint4 words[2][Weights::kWords];
+      uint4 words[kWarpStrips][Weights::kWords];
       INGOT_UNROLL
       for (u32 step = 0; step < kSteps; ++step) {
-        u32 a[kStep][2][4]; // [k-tile][strip]
+        u32 a[kStep][kWarpStrips][4]; // [k-tile][strip]
         loadOperands(a, words, stage, step);
         const bool fresh = kShortChains ? fresh_ : step == 0 && block == first;
         start(a, stage + Shape::kWeightBytes, step, !fresh);
@@ -237,28 +241,28 @@ private:
   }
 
   /// Operand A of the k-tiles of a step.
-  void loadOperands(u32 (&a)[kStep][2][4], uint4 (&words)[2][Weights::kWords], const u8 *stage,
-                    u32 step) {
+  void loadOperands(u32 (&a)[kStep][kWarpStrips][4], uint4 (&words)[kWarpStrips][Weights::kWords],
+                    const u8 *stage, u32 step) {
     constexpr u32 kTilesPerWord = 4 / Weights::kWords;
     INGOT_UNROLL
-    for (u32 s = 0; s < 2; ++s)
+    for (u32 s = 0; s < kWarpStrips; ++s)
       INGOT_UNROLL
     for (u32 k = 0; k < kStep; ++k) {
       const u32 tile = step * kStep + k, word = tile / kTilesPerWord;
       if (tile % kTilesPerWord == 0)
         words[s][word] =
-            load128(stage + (panel_ * 2 + s) * Weights::kBlockBytes + laneId() * 16 + word * 512);
+            load128(stage + (strip_ + s) * Weights::kBlockBytes + laneId() * 16 + word * 512);
       decodeTile<Config::kWeights>(a[k][s], words[s], tile);
     }
   }
 
-  void start(const u32 (&a)[kStep][2][4], const u8 *rows, u32 step, bool accumulate) {
+  void start(const u32 (&a)[kStep][kWarpStrips][4], const u8 *rows, u32 step, bool accumulate) {
     wgmmaFence();
     INGOT_UNROLL
     for (u32 k = 0; k < kStep; ++k) {
       const u64 b = swizzledOperand(rows + (step * kStep + k) * 32);
       INGOT_UNROLL
-      for (u32 s = 0; s < 2; ++s)
+      for (u32 s = 0; s < kWarpStrips; ++s)
         if constexpr (Config::kRows == RowNumber::F16)
           wgmmaF16(accumulators(s), a[k][s], b, accumulate || k > 0);
         else
@@ -268,8 +272,9 @@ private:
   }
   void finish() {
     wgmmaWait<0>();
-    wgmmaHold(accumulators(0));
-    wgmmaHold(accumulators(1));
+    INGOT_UNROLL
+    for (u32 s = 0; s < kWarpStrips; ++s)
+      wgmmaHold(accumulators(s));
   }
   /// The sums of a strip as wgmma takes them.
   auto accumulators(u32 strip) -> float (&)[Shape::kTiles * 4] {
@@ -290,9 +295,9 @@ private:
   void addChain(const u8 *stage, u32 second) {
     const u8 *scales = stage + Shape::kWeightBytes + Shape::kRowBytes + second * Shape::kGroupBytes;
     INGOT_UNROLL
-    for (u32 s = 0; s < 2; ++s)
+    for (u32 s = 0; s < kWarpStrips; ++s)
       sum_.addScaled(chain_, s,
-                     load32(scales + (panel_ * 2 + s) * Weights::kGroupBytes + laneId() / 4 * 4));
+                     load32(scales + (strip_ + s) * Weights::kGroupBytes + laneId() / 4 * 4));
   }
 
   /// All lanes have read the stage, and so has the unit for this warp.
@@ -301,7 +306,7 @@ private:
       emptyBarrier<Config, Tile>(stage).arrive();
   }
 
-  u32 panel_;
+  u32 strip_;         ///< first one of this warp in the place
   bool fresh_ = true; ///< short chains: the next one starts
   StageCursor<Tile::kStages> at_;
   WarpSums chain_ = {}; ///< of the group or slice at hand
@@ -309,18 +314,21 @@ private:
   WarpSums total_;      ///< several slices
 };
 
-/// Gives the sums of a warp's panel to the epilogue.
-template <class Epilogue, u32 kTiles>
-inline void storeHopperTile(const KernelArgs &args, const Sums<2, kTiles> &sums, u32 panel,
+/// Gives the sums of a warp's strips to the epilogue, those of a panel together.
+template <class Epilogue, u32 kStrips, u32 kTiles>
+inline void storeHopperTile(const KernelArgs &args, const Sums<kStrips, kTiles> &sums, u32 strip,
                             u32 firstRow, u32 rows) {
   INGOT_UNROLL
   for (u32 n = 0; n < kTiles; ++n)
     INGOT_UNROLL
   for (u32 second = 0; second < 2; ++second) {
     const u32 row = firstRow + n * 8 + laneId() % 4 * 2 + second;
-    const Values<4> v{{sums.x[0][n][second], sums.x[0][n][second + 2], sums.x[1][n][second],
-                       sums.x[1][n][second + 2]}};
-    Epilogue::template apply<4>(args, Spot{row, panel * 32, laneId() / 4, row < rows}, v);
+    Values<2 * kStrips> v;
+    INGOT_UNROLL
+    for (u32 i = 0; i < 2 * kStrips; ++i)
+      v.x[i] = sums.x[i / 2][n][second + i % 2 * 2];
+    Epilogue::template apply<2 * kStrips>(
+        args, Spot{row, strip * kStripRows, laneId() / 4, row < rows}, v);
   }
 }
 
@@ -362,9 +370,9 @@ inline void matmulHopper(const KernelArgs &args, const TensorMaps &maps) {
   INGOT_LOOP
   for (u32 place = blockIndex(); place < places.count; place += gridSize()) {
     auto &sums = consumer.multiply();
-    const u32 panel = place / tokenTiles * Shape::kPanels + warpId();
-    if (panel * 2 < Stream<Config>::kStrips)
-      storeHopperTile<Epilogue>(args, sums, panel, place % tokenTiles * Tile::kTokens, rows);
+    const u32 strip = place / tokenTiles * Shape::kStrips + warpId() * Tile::kWarpStrips;
+    if (strip < Stream<Config>::kStrips)
+      storeHopperTile<Epilogue>(args, sums, strip, place % tokenTiles * Tile::kTokens, rows);
   }
 }
 

@@ -126,6 +126,10 @@ __forceinline__ void claimRegisters() {
       "5") ",%60,%61,%62,%63"
 #define INGOT_NAMES_48                                                                             \
   INGOT_NAMES_32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
+#define INGOT_NAMES_96                                                                             \
+  INGOT_TEN("")                                                                                    \
+  "," INGOT_TEN("1") "," INGOT_TEN("2") "," INGOT_TEN("3") "," INGOT_TEN("4") "," INGOT_TEN(       \
+      "5") "," INGOT_TEN("6") "," INGOT_TEN("7") "," INGOT_TEN("8") ",%90,%91,%92,%93,%94,%95"
 #define INGOT_NAMES_128                                                                                         \
   INGOT_TEN("")                                                                                                 \
   "," INGOT_TEN("1") "," INGOT_TEN("2") "," INGOT_TEN("3") "," INGOT_TEN("4") "," INGOT_TEN("5") "," INGOT_TEN( \
@@ -136,6 +140,7 @@ __forceinline__ void claimRegisters() {
 #define INGOT_INOUT_32(i) INGOT_INOUT_16(i), INGOT_INOUT_16(i + 16)
 #define INGOT_INOUT_48(i) INGOT_INOUT_32(i), INGOT_INOUT_16(i + 32)
 #define INGOT_INOUT_64(i) INGOT_INOUT_32(i), INGOT_INOUT_32(i + 32)
+#define INGOT_INOUT_96(i) INGOT_INOUT_64(i), INGOT_INOUT_32(i + 64)
 #define INGOT_INOUT_128(i) INGOT_INOUT_64(i), INGOT_INOUT_64(i + 64)
 
 // m64nNk16 with `count` = N / 2 accumulators; p0.. are the names of what follows them.
@@ -168,6 +173,7 @@ INGOT_WGMMA(32, 16, "%16", "%17", "%18", "%19", "%20", "%21")
 INGOT_WGMMA(64, 32, "%32", "%33", "%34", "%35", "%36", "%37")
 INGOT_WGMMA(96, 48, "%48", "%49", "%50", "%51", "%52", "%53")
 INGOT_WGMMA(128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
+INGOT_WGMMA(192, 96, "%96", "%97", "%98", "%99", "%100", "%101")
 INGOT_WGMMA(256, 128, "%128", "%129", "%130", "%131", "%132", "%133")
 
 #undef INGOT_WGMMA
