@@ -1,5 +1,6 @@
 #include "runtime/text/Utf8.h"
 #include "tests/engine/FakeModel.h"
+#include "tests/engine/FakeRequests.h"
 
 #include <catch2/catch.hpp>
 
@@ -32,32 +33,6 @@ Answer runAlone(const Request &request, std::optional<Tokenizer> tokenizer = {})
   std::map<RequestId, Answer> answers;
   collect(engine->takeEvents(), answers);
   return answers[*id];
-}
-
-Request randomRequest(std::mt19937 &random) {
-  Request request;
-  const uint32_t length = random() % 4 == 0 ? 1 + random() % 80 : 1 + random() % 12;
-  for (uint32_t i = 0; i < length; ++i)
-    request.prompt.push_back(random() % 256);
-  request.maxTokens = 1 + random() % 30;
-  request.ignoreEos = random() % 3 == 0;
-  if (random() % 2 == 0) {
-    request.sampling.temperature = 0.5f + 0.25f * static_cast<float>(random() % 4);
-    request.sampling.topK = random() % 2 ? 0 : random() % 20;
-    request.sampling.topP = random() % 2 ? 1.0f : 0.8f;
-    request.sampling.minP = random() % 3 ? 0.0f : 0.05f;
-    request.sampling.seed = random();
-  }
-  if (random() % 5 == 0)
-    request.sampling.logprobs = 2;
-  return request;
-}
-
-Tokenizer byteTokenizer() {
-  auto tokenizer = Tokenizer::create(byteTokenizerData());
-  INFO(tokenizer.status().toString());
-  REQUIRE(tokenizer.isOk());
-  return *std::move(tokenizer);
 }
 
 } // namespace

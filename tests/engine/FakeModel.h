@@ -41,9 +41,7 @@ inline TokenizerData byteTokenizerData() {
 class FakeModel {
 public:
   explicit FakeModel(uint32_t maxContext = 96, uint32_t maxTokens = 48, uint32_t maxSequences = 6)
-      : device_([this](const Command &command, const uint64_t *args, uint32_t) {
-          return command.kernel == 0 ? append(args) : head(args, command.kernel == 2);
-        }) {
+      : device_(hook()) {
     using namespace artifact;
     manifest.plan.buffers = {
         {"logits", BufferKind::Io, Symbol::ReturnedRows, kFakeVocab * 4, 64, 0},
@@ -81,10 +79,42 @@ public:
     return {&manifest, {}, &device_, std::move(tokenizer)};
   }
   NullDevice &device() { return device_; }
+  /// The kernels, for a device of another kind.
+  NullDevice::Hook hook() {
+    return [this](const Command &command, const uint64_t *args, uint32_t) {
+      return command.kernel == 0   ? append(args)
+             : command.kernel == 3 ? sample(args)
+                                   : head(args, command.kernel == 2);
+    };
+  }
+  /// Schedules that sample on the device.
+  void addSampling() {
+    using namespace artifact;
+    manifest.plan.sampledBuffer = static_cast<uint32_t>(manifest.plan.buffers.size());
+    manifest.plan.buffers.push_back({"sampled", BufferKind::Io, Symbol::ReturnedRows, 4, 64, 0});
+    for (size_t i = 0, count = manifest.plan.schedules.size(); i < count; ++i) {
+      if (manifest.plan.schedules[i].output != StepOutput::Logits)
+        continue;
+      Schedule schedule = manifest.plan.schedules[i];
+      schedule.output = StepOutput::Sampled;
+      schedule.launches.push_back({LaunchKind::Kernel,
+                                   3,
+                                   {0, {{Symbol::ReturnedRows, 1, 1}}},
+                                   {{ArgKind::Batch, 0, 0},
+                                    {ArgKind::Buffer, manifest.plan.logitsBuffer, 0},
+                                    {ArgKind::Buffer, manifest.plan.sampledBuffer, 0}},
+                                   {},
+                                   {},
+                                   "sample",
+                                   0});
+      manifest.plan.schedules.push_back(std::move(schedule));
+    }
+  }
 
   artifact::Manifest manifest;
   uint32_t failToken = ~0u;  ///< a step with this token fails in the kernel
   uint32_t nanToken = ~0u;   ///< the row of this token is not a number
+  uint32_t offset = 0;       ///< a planted bug: ids of the step before are read this many rows on
   bool forgetsTable = false; ///< a planted bug: every sequence writes through the first one's table
 
 private:
@@ -94,14 +124,22 @@ private:
            position % kFakeBlockTokens;
   }
 
+  uint32_t tokenId(const abi::BatchView &batch, uint32_t t) const {
+    uint32_t id = batch.tokenIds[t];
+    if (id & abi::kPreviousId)
+      id = batch.previousIds[(id ^ abi::kPreviousId) + offset];
+    return id < kFakeVocab ? id : 0; // kNotFinite: the row's request is over
+  }
+
   int32_t append(const uint64_t *args) const {
     const auto &batch = *reinterpret_cast<const abi::BatchView *>(args[0]);
     const auto &kv = *reinterpret_cast<const abi::KvView *>(args[1]);
     for (uint32_t t = 0; t < batch.tokens; ++t) {
-      if (batch.tokenIds[t] == failToken)
+      const uint32_t id = tokenId(batch, t);
+      if (id == failToken)
         return 7;
       const uint32_t sequence = forgetsTable ? 0 : batch.tokenSequence[t];
-      *cell(kv, sequence, batch.kvPositions[t]) = batch.tokenIds[t];
+      *cell(kv, sequence, batch.kvPositions[t]) = id;
     }
     return 0;
   }
@@ -126,6 +164,21 @@ private:
       for (uint32_t i = 1; i < kFakeVocab; ++i)
         best = logits[i] > logits[best] ? i : best;
       reinterpret_cast<uint32_t *>(args[2])[r] = best;
+    }
+    return 0;
+  }
+
+  /// args: batch, logits, ids.
+  static int32_t sample(const uint64_t *args) {
+    const auto &batch = *reinterpret_cast<const abi::BatchView *>(args[0]);
+    SamplerScratch scratch;
+    for (uint32_t r = 0; r < batch.returnedRows; ++r) {
+      const abi::SampleParams &p = batch.sampling[r];
+      const auto *row = reinterpret_cast<const float *>(args[1]) + r * kFakeVocab;
+      const Result<Sample> sample = sampleRow(
+          {row, kFakeVocab}, {p.temperature, p.minP, p.topK, p.topP, p.seed, p.sampleIndex, -1},
+          p.position, scratch);
+      reinterpret_cast<uint32_t *>(args[2])[r] = sample.isOk() ? sample->token : abi::kNotFinite;
     }
     return 0;
   }

@@ -46,7 +46,8 @@ static uint64_t history_key(const struct batch *batch, const struct kv *kv, uint
 /* From the batch, or from what the step before chose. */
 static uint32_t token_id(const struct batch *batch, uint32_t t) {
   uint32_t id = batch->token_ids[t];
-  return id >> 31 ? batch->previous_ids[id & 0x7fffffffu] : id;
+  id = id >> 31 ? batch->previous_ids[id & 0x7fffffffu] : id;
+  return id < kVocab ? id : 0;
 }
 
 /* args: batch, kv. item = token. Fails when the mode is not the step's (FTZ, DAZ, nearest), and on token 256. */
