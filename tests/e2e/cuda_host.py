@@ -70,18 +70,17 @@ def same_bits(test, artifact, file, name):
     return want
 
 
-def hopper(test, model, *flags):
-    """The kernels of sm_90a, with tensor maps by the driver and persistent grids: the bits of all others."""
-    artifact = test.compile_cuda(model, "hopper.ingot", *flags, target="cuda-host,cuda-host:sm_90a", most=128)
+def hopper(test, model, usual, *flags):
+    """The kernels of sm_90a, with tensor maps by the driver and persistent grids: the bits of the usual ones."""
+    artifact = test.compile_cuda(model, "hopper.ingot", *flags, target="cuda-host:sm_90a", most=128)
     manifest = test.json("ingot", "inspect", artifact, "--json")
-    kernels = manifest["kernels"]
-    shapes = [level for kernel in kernels for level in kernel.get("levels", [])]
+    shapes = [level for kernel in manifest["kernels"] for level in kernel.get("levels", [])]
     test.check(shapes and all(shape["persistent"] and len(shape["maps"]) >= 2 for shape in shapes),
                f"{len(shapes)} kernels of sm_90a")
-    vocab = manifest["plan"]["vocab"]
-    file = harness.token_file(test.dir / "hopper.json", [bits.documents(vocab, 3)[5]])
+    document = bits.documents(manifest["plan"]["vocab"], 3)[5] # more tokens than the usual kernels take
+    file = harness.token_file(test.dir / "hopper.json", [document])
     test.settings(arch=90)
-    want = bits.logprobs(test, artifact, file, "--device", "cuda")
+    want = bits.logprobs(test, usual, file, "--device", "cuda")
     for order in (0, 2):
         test.settings(arch=90, capability="0.90", order=order, multiprocessors=3)
         got = bits.logprobs(test, artifact, file, "--device", "cuda")
@@ -120,7 +119,7 @@ def main():
         if quant[0] == "bf16":
             near_cpu(test, artifact, file, cuda, name)
         if index == 1: # the smaller model: many steps
-            hopper(test, folder, "--quant", *quant)
+            hopper(test, folder, artifact, "--quant", *quant)
             crowd(test, artifact, *((60, 1, 4) if every else CROWD))
     test.finish()
 
