@@ -115,6 +115,8 @@ static void writeCode(const Manifest &m, std::ostream &out) {
   for (const Kernel &kernel : m.kernels) {
     out << format("  %-56s %-10s scratch %s", kernel.name.c_str(), kernel.family.c_str(),
                   formatBytes(kernel.scratchBytes).c_str());
+    if (kernel.counterBytes)
+      out << format(" (counters %s)", formatBytes(kernel.counterBytes).c_str());
     if (kernel.threads)
       out << format(", blocks of %u threads, shared %s", kernel.threads,
                     formatBytes(kernel.sharedBytes).c_str());

@@ -227,22 +227,24 @@ TEST_CASE("KV groups that disagree with their layout are refused") {
 
 TEST_CASE("memory contracts that promise too little are refused") {
   const char *id = "artifact-memory";
-  expectRefused(false,
-                {
-                    {id, "memory.weights_bytes", [](Manifest &m) { m.memory.weightsBytes += 64; }},
-                    {id, "memory", [](Manifest &m) { m.memory.maxBatchTokens = 0; }},
-                    {id, "memory", [](Manifest &m) { m.memory.maxSequences = ~0u; }},
-                    {id, "memory", [](Manifest &m) { m.memory.maxContext = 0; }},
-                    {id, "memory.scratch_bytes_per_worker",
-                     [](Manifest &m) { m.memory.scratchBytesPerWorker = 63; }},
-                    {id, "memory.scratch_bytes_per_worker",
-                     [](Manifest &m) { m.kernels[1].scratchBytes = kMost; }},
-                    {id, "memory.logits_bytes", [](Manifest &m) { m.memory.logitsBytes = 255; }},
-                    {id, "memory.logits_bytes", [](Manifest &m) { m.plan.vocab = 0; }},
-                    {id, "memory.logits_bytes", [](Manifest &m) { m.plan.vocab = ~0u; }},
-                    {"artifact-plan", "plan.schedules[1].arena_bytes",
-                     [](Manifest &m) { m.memory.arenaBytes -= 1; }},
-                });
+  expectRefused(
+      false, {
+                 {id, "memory.weights_bytes", [](Manifest &m) { m.memory.weightsBytes += 64; }},
+                 {id, "memory", [](Manifest &m) { m.memory.maxBatchTokens = 0; }},
+                 {id, "memory", [](Manifest &m) { m.memory.maxSequences = ~0u; }},
+                 {id, "memory", [](Manifest &m) { m.memory.maxContext = 0; }},
+                 {id, "memory.scratch_bytes_per_worker",
+                  [](Manifest &m) { m.memory.scratchBytesPerWorker = 63; }},
+                 {id, "memory.scratch_bytes_per_worker",
+                  [](Manifest &m) { m.kernels[1].scratchBytes = kMost; }},
+                 {"artifact-plan", "kernels[1]",
+                  [](Manifest &m) { m.kernels[1].counterBytes = m.kernels[1].scratchBytes + 1; }},
+                 {id, "memory.logits_bytes", [](Manifest &m) { m.memory.logitsBytes = 255; }},
+                 {id, "memory.logits_bytes", [](Manifest &m) { m.plan.vocab = 0; }},
+                 {id, "memory.logits_bytes", [](Manifest &m) { m.plan.vocab = ~0u; }},
+                 {"artifact-plan", "plan.schedules[1].arena_bytes",
+                  [](Manifest &m) { m.memory.arenaBytes -= 1; }},
+             });
 }
 
 TEST_CASE("buffers without a sensible form are refused") {
@@ -256,6 +258,11 @@ TEST_CASE("buffers without a sensible form are refused") {
                  {id, "plan.logits_buffer", [](Manifest &m) { m.plan.logitsBuffer = 4; }},
                  {id, "plan.logits_buffer", [](Manifest &m) { m.plan.buffers[2].rowBytes += 4; }},
                  {id, "plan.argmax_buffer", [](Manifest &m) { m.plan.argmaxBuffer = 2; }},
+                 {id, "plan.sampled_buffer",
+                  [](Manifest &m) {
+                    m.plan.schedules[0].output = StepOutput::Sampled;
+                    m.plan.sampledBuffer = 2;
+                  }},
                  {id, "plan.signature", [](Manifest &m) { m.plan.signature ^= 1; }},
              });
 }

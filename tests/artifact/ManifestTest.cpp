@@ -65,6 +65,7 @@ TEST_CASE("every field of a manifest matters to its bytes") {
   CHECK(differs([](Manifest &m) { m.kernels[0].itemsPerBlock = 9; }));
   CHECK(differs([](Manifest &m) { m.kernels[0].blocksPerItem = 9; }));
   CHECK(differs([](Manifest &m) { m.kernels[0].tokensPerBlock = 9; }));
+  CHECK(differs([](Manifest &m) { m.kernels[0].counterBytes = 9; }));
   CHECK(differs([](Manifest &m) { m.kernels[0].levels = {LevelShape()}; }));
   const auto level = [&](auto change) {
     return differs([&](Manifest &m) {
@@ -105,6 +106,8 @@ TEST_CASE("every field of a manifest matters to its bytes") {
   CHECK(differs([](Manifest &m) { m.plan.kvGroups[0].window = 9; }));
   CHECK(differs([](Manifest &m) { m.plan.kvGroups[0].valueDim = 9; }));
   CHECK(differs([](Manifest &m) { m.plan.argmaxBuffer = 9; }));
+  CHECK(differs([](Manifest &m) { m.plan.sampledBuffer = 9; }));
+  CHECK(differs([](Manifest &m) { m.plan.schedules[0].output = StepOutput::Sampled; }));
   CHECK(differs([](Manifest &m) { m.plan.signatureText = "x"; }));
   CHECK(differs([](Manifest &m) { m.memory.hostTableBytes = 9; }));
   CHECK(differs([](Manifest &m) { m.memory.maxContext = 9; }));

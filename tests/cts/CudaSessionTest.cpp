@@ -158,6 +158,76 @@ TEST_CASE("a lost GPU fails the requests in work and all later ones, cleanly") {
   }
 }
 
+TEST_CASE("the next step is launched while the last one runs") {
+  for (const float temperature : {0.0f, 0.8f}) {
+    const MockPanel panel;
+    Opened opened("cuda");
+    Request request;
+    request.prompt = {1, 2, 3};
+    request.maxTokens = 4;
+    request.ignoreEos = true;
+    request.sampling.temperature = temperature;
+    REQUIRE(opened.session->engine().submit(request).isOk());
+    opened.session->engine().drain();
+    std::string order; // L: a launch, W: a wait for a step
+    for (const std::string &call : MockPanel::lines(panel.calls(), "cu"))
+      order += call == "cuGraphLaunch" ? "L" : call == "cuEventSynchronize" ? "W" : "";
+    // Uploads wait, too, before anything is launched.
+    CHECK(order.substr(order.find('L')) == "LLWLWLWW");
+    // Ids come back, never logits.
+    const auto down = MockPanel::lines(panel.graphs(),
+                                       temperature > 0 ? "run 5 copy down 4" : "run 1 copy down 4");
+    CHECK(down.size() == 4);
+    CHECK(panel.violations() == "");
+  }
+}
+
+TEST_CASE("log-probabilities bring the logits to the host, and change no token") {
+  const MockPanel panel;
+  Opened opened("cuda");
+  Engine &engine = opened.session->engine();
+  std::vector<std::vector<uint32_t>> tokens;
+  for (const int32_t logprobs : {-1, 0}) {
+    Request request;
+    request.prompt = {9, 8, 7};
+    request.maxTokens = 12;
+    request.ignoreEos = true;
+    request.sampling = {0.9f, 0.01f, 40, 0.95f, 77, 1, logprobs};
+    REQUIRE(engine.submit(request).isOk());
+    engine.drain();
+    tokens.emplace_back();
+    for (const Event &event : engine.takeEvents())
+      tokens.back().insert(tokens.back().end(), event.tokens.begin(), event.tokens.end());
+  }
+  CHECK(tokens[0].size() == 12);
+  CHECK(tokens[0] == tokens[1]);
+}
+
+TEST_CASE("a GPU that is lost with two steps in flight fails the requests of both") {
+  MockPanel panel;
+  Opened opened("cuda");
+  Engine &engine = opened.session->engine();
+  Request request;
+  request.prompt = {1, 2, 3};
+  request.maxTokens = 20;
+  request.ignoreEos = true;
+  REQUIRE(engine.submit(request).isOk());
+  panel.fail("cuGraphLaunch", 1, cuda::kIllegalAddress, /*late=*/true);
+  REQUIRE(engine.step()); // the GPU has not got there yet
+  REQUIRE(engine.submit(request).isOk());
+  REQUIRE(engine.step()); // a second one behind it; now the first is waited for
+  engine.drain();
+  const std::vector<Event> events = engine.takeEvents();
+  REQUIRE(events.size() == 2);
+  for (const Event &event : events) {
+    CHECK(event.finish == FinishReason::Error);
+    CHECK(event.error.id() == "cuda-lost");
+    CHECK(event.tokens.empty());
+  }
+  CHECK(engine.pool().freeBlocks() == engine.pool().totalBlocks());
+  CHECK_FALSE(engine.step());
+}
+
 TEST_CASE("a launch that is refused fails its step, and the engine goes on") {
   MockPanel panel;
   Opened opened("cuda");
