@@ -4,7 +4,6 @@
 #include "runtime/base/Format.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 namespace ingot::cuda {
@@ -134,7 +133,7 @@ private:
   std::string text_, refused_;
 };
 
-/// Queries, keys and values: a branch each, for a panel belongs to one of them.
+/// Queries, keys and values: one of them per panel, one code for all.
 class HeadsText {
 public:
   HeadsText(const KernelProgram &program, size_t linear) : program_(program), linear_(linear) {}
@@ -142,9 +141,12 @@ public:
   /// Fails with the reason in `refused`.
   bool emit(EpilogueText &text, std::string &refused) {
     text.wholePanels = true;
-    if (readSplit())
-      for (size_t i = linear_ + 2; i < program_.ops.size() && refused_.empty(); ++i)
-        evaluate(program_.ops[i]);
+    readSplit();
+    for (size_t i = linear_ + 2; i < program_.ops.size() && refused_.empty(); ++i)
+      read(program_.ops[i]);
+    for (const Part &part : parts_)
+      if (refused_.empty() && part.sink < 0)
+        refused_ = "queries, keys or values that stay in the kernel";
     if (refused_.empty())
       text.body = assemble();
     refused = refused_;
@@ -152,108 +154,115 @@ public:
   }
 
 private:
+  /// What one of the three goes through, in this order.
+  struct Part {
+    int64_t columns = 0;
+    int bias = -1, angles = -1; ///< slots; -1: none
+    int sink = -1;              ///< value that is yielded, or the cache
+    int latest = -1;            ///< value that the next op takes
+  };
+  enum { kQueries, kKeys, kValues, kParts };
+
   const ProgramValue &info(int value) const { return program_.values[size_t(value)]; }
 
-  bool readSplit() {
+  void readSplit() {
     const ProgramOp &linear = program_.ops[linear_], &split = program_.ops[linear_ + 1];
     headDim_ = info(linear.operands[1]).weight.interleave;
-    for (const ProgramOp &op : program_.ops)
-      if (op.kind == OpKind::KvAppend && info(op.operands[0]).kv.headDim != headDim_)
-        refused_ = "heads of another width than the pairs of rows in the weight";
-    if (split.kind != OpKind::Split || split.interleave != 0 || split.results.size() != 3 ||
-        split.operands[0] != linear.results[0])
+    if (split.kind != OpKind::Split || split.interleave != 0 || split.results.size() != kParts ||
+        split.operands[0] != linear.results[0]) {
       refused_ = "rotary heads come from a split into queries, keys and values";
-    for (int value : split.results) {
-      if (info(value).columns % headDim_ != 0)
+      return;
+    }
+    for (size_t i = 0; i < kParts; ++i) {
+      parts_[i].latest = split.results[i];
+      parts_[i].columns = info(split.results[i]).columns;
+      if (parts_[i].columns % headDim_ != 0)
         refused_ = "queries, keys or values that are no whole heads";
-      partOf_[value] = parts_.size();
-      parts_.push_back({value, info(value).columns, ""});
     }
-    return refused_.empty();
   }
 
-  void evaluate(const ProgramOp &op) {
-    if (op.kind == OpKind::KvAppend) {
-      append(op, 1, "false");
-      return append(op, 2, "true");
-    }
-    const auto part = partOf_.find(op.operands[0]);
-    if (part == partOf_.end() || op.results.size() != 1) {
-      refused_ = "an op on something else than queries, keys or values";
+  void read(const ProgramOp &op) {
+    if (op.kind == OpKind::KvAppend)
+      return readAppend(op);
+    const auto part = std::find_if(std::begin(parts_), std::end(parts_), [&](const Part &each) {
+      return each.latest == op.operands[0] && each.sink < 0;
+    });
+    const bool isBias = op.kind == OpKind::AddBias, isRope = op.kind == OpKind::Rope;
+    if (part == std::end(parts_) || (isBias && (part->bias >= 0 || part->angles >= 0)) ||
+        (isRope && (part->angles >= 0 || (angles_ >= 0 && angles_ != info(op.operands[1]).slot)))) {
+      refused_ = "heads that do not go through a bias, a rotation and a rounding in this order";
       return;
     }
-    const int from = op.operands[0], to = op.results[0];
-    const std::string second =
-        op.operands.size() == 2 ? format("args.slot[%d]", info(op.operands[1]).slot) : "";
-    partOf_[to] = part->second;
-    std::string &lines = parts_[part->second].lines;
-    switch (op.kind) {
-    case OpKind::AddBias:
-      lines += format("      const auto v%d = addValues(v%d, loadHeads(%s, spot));\n", to, from,
-                      second.c_str());
-      break;
-    case OpKind::Rope:
-      lines +=
-          format("      const auto v%d = rotateValues(v%d, %s, spot);\n", to, from, second.c_str());
-      break;
-    case OpKind::Round:
-      lines += format("      const auto v%d = roundValues(v%d);\n", to, from);
-      break;
-    default:
+    part->latest = op.results[0];
+    const ProgramValue &to = info(op.results[0]);
+    if (isBias)
+      part->bias = info(op.operands[1]).slot;
+    else if (isRope)
+      part->angles = angles_ = info(op.operands[1]).slot;
+    else if (op.kind == OpKind::Round && part == parts_ && to.kind == ValueKind::Bf16Rows)
+      part->sink = op.results[0];
+    else
       refused_ = "an op that heads do not go through";
-    }
-    store(to, lines);
+    if ((to.slot >= 0) != (part->sink >= 0))
+      refused_ = "rounded queries alone leave the kernel as rows";
   }
 
-  void store(int value, std::string &lines) {
-    const ProgramValue &to = info(value);
-    if (to.slot < 0)
-      return;
-    if (to.kind != ValueKind::Bf16Rows)
-      refused_ = "heads that leave the kernel without being rounded";
-    lines += format("      storeHeads<%llu>(args.slot[%d], spot, v%d);\n",
-                    (ull)abi::bf16RowBytes(uint64_t(to.columns)), to.slot, value);
+  void readAppend(const ProgramOp &op) {
+    if (info(op.operands[0]).kv.headDim != headDim_ ||
+        info(op.operands[0]).kvFormat != abi::KvFormat::Bf16)
+      refused_ = "a cache of bfloat16 heads as wide as the pairs of rows in the weight";
+    for (size_t part : {kKeys, kValues}) {
+      if (op.operands[part] != parts_[part].latest)
+        refused_ = "keys or values that are no part of the projection";
+      parts_[part].sink = op.operands[0];
+    }
   }
 
-  void append(const ProgramOp &op, size_t operand, const char *isValues) {
-    const ProgramValue &cache = info(op.operands[0]);
-    const int value = op.operands[operand];
-    const auto part = partOf_.find(value);
-    if (part == partOf_.end()) {
-      refused_ = "keys or values that are no part of the projection";
-      return;
-    }
-    parts_[part->second].lines +=
-        format("      appendHeads<%u, %u, %s>(args, args.slot[%d], spot, v%d);\n", cache.kv.kvHeads,
-               cache.kv.blockTokens, isValues, cache.slot, value);
+  /// "part == 0 ? a : part == 1 ? b : c"
+  static std::string choose(const std::string (&texts)[kParts]) {
+    return format("part == 0 ? %s : part == 1 ? %s : %s", texts[0].c_str(), texts[1].c_str(),
+                  texts[2].c_str());
   }
-
-  std::string assemble() const {
-    std::string text = "    static_assert(kCount == 4);\n    ";
-    int64_t first = 0;
-    for (size_t i = 0; i < parts_.size(); ++i) {
-      const Part &part = parts_[i];
-      const long long end = first + part.columns;
-      text += i + 1 < parts_.size() ? format("if (at.base < %lldu) {\n", end) : "{\n";
-      text += format("      const auto spot = headSpot<%u>(at, %lldu);\n"
-                     "      const auto v%d = v%d;\n",
-                     headDim_, (long long)first, part.value, program_.ops[linear_].results[0]);
-      text += part.lines + (i + 1 < parts_.size() ? "    } else " : "    }\n");
-      first = end;
-    }
+  /// "part == 0 || part == 1" for the parts that have a slot; empty: none has.
+  std::string partsWith(int Part::*slot) const {
+    std::string text;
+    for (size_t i = 0; i < kParts; ++i)
+      if (parts_[i].*slot >= 0)
+        text += format("%spart == %zu", text.empty() ? "" : " || ", i);
     return text;
   }
 
-  struct Part {
-    int value; ///< of the split
-    int64_t columns;
-    std::string lines;
-  };
+  std::string assemble() const {
+    const ProgramValue &rows = info(parts_[kQueries].sink), &cache = info(parts_[kKeys].sink);
+    const auto keys = (ull)parts_[kQueries].columns, values = keys + (ull)parts_[kKeys].columns;
+    const std::string firsts[] = {"0u", format("%lluu", keys), format("%lluu", values)};
+    std::string text =
+        format("    static_assert(kCount == 4);\n    if (!at.live)\n      return;\n"
+               "    const u32 part = at.base < %lluu ? 0 : at.base < %lluu ? 1 : 2;\n"
+               "    const auto spot = headSpot<%u>(at, %s);\n    Values<4> heads = v%d;\n",
+               keys, values, headDim_, choose(firsts).c_str(), program_.ops[linear_].results[0]);
+    if (const std::string biased = partsWith(&Part::bias); !biased.empty()) {
+      std::string slots[kParts];
+      for (size_t i = 0; i < kParts; ++i)
+        slots[i] = format("args.slot[%d]", std::max(parts_[i].bias, 0));
+      text += format("    if (%s)\n      heads = addValues(heads, loadHeads(%s, spot));\n",
+                     biased.c_str(), choose(slots).c_str());
+    }
+    if (const std::string turned = partsWith(&Part::angles); !turned.empty())
+      text += format("    if (%s)\n      heads = rotateValues(heads, args.slot[%d], spot);\n",
+                     turned.c_str(), angles_);
+    return text + format("    u16 *to = part == 0 ? queryHead<%llu>(args.slot[%d], spot)\n"
+                         "                        : cacheHead<%u, %u>(args, args.slot[%d], spot, "
+                         "part == 2);\n    storeHead(to, spot, heads);\n",
+                         (ull)abi::bf16RowBytes(uint64_t(rows.columns)), rows.slot,
+                         cache.kv.kvHeads, cache.kv.blockTokens, cache.slot);
+  }
+
   const KernelProgram &program_;
   size_t linear_;
   uint32_t headDim_ = 1;
-  std::vector<Part> parts_;
-  std::map<int, size_t> partOf_; ///< values to parts
+  Part parts_[kParts];
+  int angles_ = -1; ///< slot
   std::string refused_;
 };
 

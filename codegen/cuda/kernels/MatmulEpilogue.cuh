@@ -154,12 +154,12 @@ inline void storeArgmaxPartial(u64 slot, const Spot &at, const Values<kCount> &v
 // The weight's panels hold 16 rows of each half of a head (interleave kHeadDim, WeightLayout.h), so
 // that a lane's values 0 and 1 are rotated with its values 2 and 3.
 
-/// Where a lane's four outputs of a panel lie in a head of the queries, keys or values.
+/// Where a lane's four outputs of a panel lie in a head of the queries, keys or values; of a row
+/// that exists.
 template <u32 kHeadDim>
 struct HeadSpot {
   u32 row, head;
   u32 low; ///< place of value 0 in the head
-  bool live;
 
   u32 place(u32 i) const { return low + i % 2 * 8 + i / 2 * (kHeadDim / 2); }
   u32 column(u32 i) const { return head * kHeadDim + place(i); }
@@ -168,7 +168,7 @@ struct HeadSpot {
 template <u32 kHeadDim>
 inline HeadSpot<kHeadDim> headSpot(const Spot &at, u32 first) {
   const u32 output = at.base - first;
-  return {at.row, output / kHeadDim, output % kHeadDim / 2 + at.group, at.live};
+  return {at.row, output / kHeadDim, output % kHeadDim / 2 + at.group};
 }
 
 /// Of a vector with a value per column.
@@ -190,43 +190,40 @@ inline Values<4> rotateValues(const Values<4> &v, u64 angles, const HeadSpot<kHe
   Values<4> r;
   INGOT_UNROLL
   for (u32 i = 0; i < 2; ++i) {
-    const float cosine = at.live ? turn[i * 8] : 1.0f;
-    const float sine = at.live ? turn[i * 8 + kHeadDim / 2] : 0.0f;
+    const float cosine = turn[i * 8], sine = turn[i * 8 + kHeadDim / 2];
     r.x[i] = numerics::rotateLow(v.x[i], v.x[i + 2], cosine, sine);
     r.x[i + 2] = numerics::rotateHigh(v.x[i], v.x[i + 2], cosine, sine);
   }
   return r;
 }
 
-/// To bf16 rows; the values are rounded already.
+/// The head in rows of queries.
 template <u64 kRowBytes, u32 kHeadDim>
-inline void storeHeads(u64 slot, const HeadSpot<kHeadDim> &at, const Values<4> &v) {
-  auto *row = reinterpret_cast<u16 *>(slot + at.row * kRowBytes);
-  INGOT_UNROLL
-  for (u32 i = 0; i < 4; ++i)
-    if (at.live)
-      row[at.column(i)] = static_cast<u16>(numerics::bitsOf(v.x[i]) >> 16);
+inline u16 *queryHead(u64 slot, const HeadSpot<kHeadDim> &at) {
+  return reinterpret_cast<u16 *>(slot + at.row * kRowBytes) + at.head * kHeadDim;
 }
-
-/// Rounds keys (or values: kValues) to bf16 and writes them to the token's place in the cache.
-template <u32 kHeads, u32 kBlockTokens, bool kValues, u32 kHeadDim>
-inline void appendHeads(const KernelArgs &args, u64 slot, const HeadSpot<kHeadDim> &at,
-                        const Values<4> &v) {
+/// The token's place in the cache, for keys or values.
+template <u32 kHeads, u32 kBlockTokens, u32 kHeadDim>
+inline u16 *cacheHead(const KernelArgs &args, u64 slot, const HeadSpot<kHeadDim> &at,
+                      bool isValue) {
   constexpr abi::KvRowsLayout kLayout = {1, kHeads, kHeadDim, kBlockTokens};
   static_assert(kLayout.rowElements() == kHeadDim, "heads have no padding");
-  if (!at.live)
-    return;
   const auto &batch = *args.pointer<const abi::BatchView>(0);
   const auto &view = *reinterpret_cast<const abi::KvView *>(slot);
   const u32 position = batch.kvPositions[at.row];
   const u32 block =
       view.table[batch.tokenSequence[at.row] * view.tablePitch + position / kBlockTokens];
-  auto *row = reinterpret_cast<u16 *>(
+  return reinterpret_cast<u16 *>(
       view.pool + block * view.blockBytes + at.head * kLayout.headBytes() +
-      position % kBlockTokens * kLayout.rowBytes() + (kValues ? kLayout.valuesAt() : 0));
+      position % kBlockTokens * kLayout.rowBytes() + (isValue ? kLayout.valuesAt() : 0));
+}
+
+/// Rounds to bf16.
+template <u32 kHeadDim>
+inline void storeHead(u16 *head, const HeadSpot<kHeadDim> &at, const Values<4> &v) {
   INGOT_UNROLL
   for (u32 i = 0; i < 4; ++i)
-    row[at.place(i)] = numerics::toBf16(v.x[i]);
+    head[at.place(i)] = numerics::toBf16(v.x[i]);
 }
 
 } // namespace ingot::gpu
