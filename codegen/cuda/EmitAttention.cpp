@@ -36,11 +36,19 @@ struct Sizes {
     const uint64_t scales = kv.format == abi::KvFormat::Int8 ? 512 : 0; // of a tile
     const uint64_t windows = (maxTokens + kWindowItems - 1) / kWindowItems;
     const uint64_t query = steps * 512;
-    const uint64_t split = 2 * tiles * tile + query + tiles * (2048 + 128) + 2 * tiles * scales;
+    const uint64_t inWarp = (steps + 3) / 4, outsideSplit = inWarp > 2 ? inWarp * 4096 : 0;
+    const uint64_t split =
+        2 * tiles * tile + query + tiles * (2048 + 128) + 2 * tiles * scales + outsideSplit;
     const uint64_t work =
-        kWindowItems * 32 + 48 + (8 * (windows + 1) + 8 * windows + 7) / 8 * 8 + 64 + 8;
-    const uint64_t lane = 32 + (own > 6 ? 64 : 32), stages = sharers == 1 ? 2 : 1;
-    const uint64_t shared = stages * 2 * tile + 4 / sharers * query + kThreads * lane + 2 * scales;
+        kWindowItems * 32 + 48 + (8 * (windows + 1) + 8 * windows + 7) / 8 * 8 + 64 + 16;
+    const uint64_t stages = columns > 96 ? 1 : 2, lanesAt = stages * 2 * tile + 4 / sharers * query;
+    const uint64_t outside =
+        own <= 4
+            ? 0
+            : std::min(own,
+                       ((99u << 10) - lanesAt - 2 * scales - (work + 15) / 16 * 16) / 4096 - 1);
+    const uint64_t lane = 32 + 32 * std::max<uint64_t>(outside, 1);
+    const uint64_t shared = lanesAt + kThreads * lane + 2 * scales;
     sharedBytes = std::max(split, maxTokens > 16 ? shared : 0) + (work + 15) / 16 * 16;
     const uint64_t rowBytes = (columns + 4) * 4;
     partialRows =

@@ -27,9 +27,14 @@ struct Heads {
   uint32_t blockTokens, maxTokens;
   uint64_t partialBytes = cuda::kAttentionPartialBytes;
   bool rounded = false; ///< results are bf16 rows
+  abi::KvFormat format = abi::KvFormat::Bf16;
+  uint32_t window = 0; ///< of the kernel
+  float softcap = 0;
+  bool sinks = false;
 
   auto tied() const {
-    return std::tie(heads, kvHeads, headDim, blockTokens, maxTokens, partialBytes, rounded);
+    return std::tie(heads, kvHeads, headDim, blockTokens, maxTokens, partialBytes, rounded, format,
+                    window, softcap, sinks);
   }
   bool operator<(const Heads &other) const { return tied() < other.tied(); }
   int64_t columns() const { return heads * headDim; }
@@ -37,7 +42,9 @@ struct Heads {
   std::string name() const {
     return "attention_" + std::to_string(heads) + "_" + std::to_string(kvHeads) + "_" +
            std::to_string(headDim) + "_" + std::to_string(blockTokens) + "_" +
-           std::to_string(maxTokens) + (rounded ? "_rounded" : "");
+           std::to_string(maxTokens) + "_" + std::to_string(uint32_t(format)) + "_" +
+           std::to_string(window) + (softcap > 0 ? "_softcap" : "") + (sinks ? "_sinks" : "") +
+           (rounded ? "_rounded" : "");
   }
   uint64_t resultRowBytes() const {
     return rounded ? abi::bf16RowBytes(columns()) : abi::f32RowBytes(columns());
@@ -48,13 +55,28 @@ struct Heads {
 struct Step {
   std::vector<uint32_t> lengths;   ///< positions in the cache, new ones included
   std::vector<uint32_t> newTokens; ///< of each sequence, at its end
-  uint32_t window = 0;             ///< 0 = causal only
+  uint32_t window = 0;             ///< of the batch; 0 = causal only
 };
 
 const Heads kFew = {8, 2, 64, 16, 8}, kMany = {8, 2, 64, 16, 200};
 const Heads kNoScratch = {4, 2, 16, 16, 12, 0}; ///< no segment apart
 const Heads kRounded = {3, 1, 24, 16, 40, cuda::kAttentionPartialBytes, true};
-const std::vector<Heads> kKernels = {kFew,
+
+constexpr uint64_t kPartial = cuda::kAttentionPartialBytes;
+/// The formats of the cache, with what else a kernel may do spread over them.
+const Heads kF16 = {4, 2, 64, 16, 40, kPartial, false, abi::KvFormat::F16, 64};
+const Heads kFp8 = {6, 2, 40, 16, 40, kPartial, false, abi::KvFormat::E4m3, 5000, 15.0f};
+const Heads kInt8 = {8, 2, 128, 32, 40, kPartial, false, abi::KvFormat::Int8};
+const Heads kInt8Small = {3, 3, 10, 16, 12, kPartial, false, abi::KvFormat::Int8, 0, 0, true};
+const Heads kFp8Wide = {3, 1, 256, 16, 24, kPartial, false, abi::KvFormat::E4m3, 1};
+const Heads kAll = {4, 2, 32, 16, 40, kPartial, true, abi::KvFormat::Int8, 100, 15.0f, true};
+const std::vector<Heads> kKernels = {kF16,
+                                     kFp8,
+                                     kInt8,
+                                     kInt8Small,
+                                     kFp8Wide,
+                                     kAll,
+                                     kFew,
                                      kMany,
                                      kNoScratch,
                                      kRounded,
@@ -62,6 +84,7 @@ const std::vector<Heads> kKernels = {kFew,
                                      {3, 1, 24, 48, 16},
                                      {5, 1, 128, 16, 24},
                                      {2, 1, 256, 16, 20},
+                                     {7, 1, 144, 16, 40},
                                      {20, 1, 16, 16, 24}};
 
 KernelProgram programOf(const Heads &heads) {
@@ -69,16 +92,22 @@ KernelProgram programOf(const Heads &heads) {
   program.values.push_back({.kind = ValueKind::Bf16Rows, .columns = heads.columns(), .slot = 1});
   ProgramValue cache{.kind = ValueKind::Kv, .slot = 2};
   cache.kv = {3, uint32_t(heads.kvHeads), uint32_t(heads.headDim), heads.blockTokens};
+  cache.kvFormat = heads.format;
   program.values.push_back(cache);
   program.values.push_back({.kind = ValueKind::F32Rows, .columns = heads.columns(), .slot = 3});
   ProgramOp op{.kind = OpKind::PagedAttention, .operands = {0, 1}, .results = {2}};
   op.headDim = heads.headDim, op.heads = heads.heads, op.scale = heads.scale();
+  op.window = heads.window, op.softcap = heads.softcap;
+  if (heads.sinks)
+    op.operands.push_back(int(program.values.size()) + (heads.rounded ? 1 : 0));
   program.ops.push_back(op);
   if (heads.rounded) {
     program.values[2].slot = -1;
     program.values.push_back({.kind = ValueKind::Bf16Rows, .columns = heads.columns(), .slot = 3});
     program.ops.push_back({.kind = OpKind::Round, .operands = {2}, .results = {3}});
   }
+  if (heads.sinks)
+    program.values.push_back({.kind = ValueKind::Parameter, .slot = 4});
   return program;
 }
 
@@ -117,7 +146,7 @@ class AttentionCase {
 public:
   AttentionCase(const Heads &heads, const Step &step, uint64_t seed)
       : heads_(heads), step_(step), random_(seed), kv_(programOf(heads).values[1].kv),
-        layout_{kv_.layers, kv_.kvHeads, kv_.headDim, kv_.blockTokens} {
+        layout_{kv_.layers, kv_.kvHeads, kv_.headDim, kv_.blockTokens, heads.format} {
     fillCache();
     fillBatch();
     result_.resize(batch_.tokens() * heads.resultRowBytes());
@@ -130,6 +159,8 @@ public:
     abi::BatchView batch{};
     batch.tokens = uint32_t(batch_.tokens());
     batch.attentionItems = uint32_t(items_.size() / 2);
+    for (size_t i = 0; i < items_.size(); i += 2)
+      batch.attentionSegments += (batch_.visibleEnd[items_[i] + items_[i + 1] - 1] + 255) / 256;
     batch.tokenSequence = batch_.tokenSequence.data();
     batch.visibleBegin = batch_.visibleBegin.data();
     batch.visibleEnd = batch_.visibleEnd.data();
@@ -138,8 +169,10 @@ public:
                            pitch_, 0};
     const cuda::LaunchShape &shape = Kernels::all().shape(heads_);
     launch.threads = shape.threads, launch.sharedBytes = shape.dynamicSharedBytes;
-    const std::vector<uint64_t> slots = {slot(&batch), slot(queries_.data()), slot(&view),
-                                         slot(result_.data()), slot(scratch_.data())};
+    std::vector<uint64_t> slots = {slot(&batch), slot(queries_.data()), slot(&view),
+                                   slot(result_.data()), slot(scratch_.data())};
+    if (heads_.sinks)
+      slots.insert(slots.begin() + 4, slot(sinks_.data()));
     const auto prepare = [&] { std::fill(result_.begin(), result_.end(), uint8_t(0xff)); };
     prepare();
     const HostImage &image = Kernels::all().image();
@@ -150,10 +183,13 @@ public:
 
   int64_t countWrong(const matrix::MatrixUnit &unit) {
     MxcsrGuard mode;
-    const reference::KvGeometry kv{0, 0, heads_.kvHeads, heads_.headDim, heads_.headDim};
-    const auto want = reference::evalPagedAttention(
-        rows_, state_, kv, batch_,
-        {.heads = heads_.heads, .scale = heads_.scale(), .sinks = {}, .unit = &unit});
+    const auto want = reference::evalPagedAttention(rows_, state_, geometry(), batch_,
+                                                    {.heads = heads_.heads,
+                                                     .scale = heads_.scale(),
+                                                     .window = heads_.window,
+                                                     .softcap = heads_.softcap,
+                                                     .sinks = sinks_,
+                                                     .unit = &unit});
     REQUIRE(want.isOk());
     int64_t wrong = 0;
     for (int64_t t = 0; t < batch_.tokens(); ++t)
@@ -184,16 +220,25 @@ private:
     return numerics::toBf16(std::normal_distribution<float>(0, spread)(random_));
   }
 
+  reference::KvGeometry geometry() const {
+    return {0, 0, heads_.kvHeads, heads_.headDim, heads_.headDim, heads_.format};
+  }
+
   void fillCache() {
+    const int64_t width = heads_.kvHeads * heads_.headDim;
     for (uint32_t s = 0; s < step_.lengths.size(); ++s) {
-      reference::KvRun &run = state_.run(0, 0, s);
-      run.keyWidth = run.valueWidth = heads_.kvHeads * heads_.headDim;
-      run.grow(step_.lengths[s]);
-      for (uint16_t &k : run.keys)
-        k = randomBf16(2.0f);
-      for (uint16_t &v : run.values)
-        v = randomBf16(1.0f);
+      reference::Batch all;
+      all.append(s, 0, std::vector<uint32_t>(step_.lengths[s], 0), false);
+      auto keys = reference::Rows::ofFloats(all.tokens(), width), values = keys;
+      for (float &k : keys.floats)
+        k = numerics::fromBf16(randomBf16(2.0f));
+      for (float &v : values.floats)
+        v = numerics::fromBf16(randomBf16(1.0f));
+      reference::evalKvAppend(state_, geometry(), keys, values, all);
     }
+    if (heads_.sinks)
+      for (int64_t h = 0; h < heads_.heads; ++h)
+        sinks_.push_back(numerics::fromBf16(randomBf16(2.0f)));
   }
 
   void fillBatch() {
@@ -233,7 +278,8 @@ private:
     table_.assign(pitch_ * step_.lengths.size(), ~0u);
     for (uint32_t s = 0; s < step_.lengths.size(); ++s)
       for (uint32_t p = 0; p < step_.lengths[s]; ++p) {
-        if (step_.window && p + step_.window + step_.newTokens[s] < step_.lengths[s])
+        const uint32_t window = step_.window ? step_.window : heads_.window;
+        if (window && p + window + step_.newTokens[s] < step_.lengths[s])
           continue; // freed behind the window: the entry stays wild
         const uint32_t block = order[s * perSequence + p / heads_.blockTokens];
         table_[s * pitch_ + p / heads_.blockTokens] = block;
@@ -243,14 +289,27 @@ private:
 
   void writePosition(uint32_t sequence, uint32_t position, uint32_t block) {
     const reference::KvRun &run = state_.run(0, 0, sequence);
+    const uint32_t place = position % heads_.blockTokens;
     for (int64_t h = 0; h < heads_.kvHeads; ++h) {
-      uint8_t *row = pool_.data() + block * layout_.blockBytes() + layout_.layerBytes() +
-                     h * layout_.headBytes() + position % heads_.blockTokens * layout_.rowBytes();
-      std::memset(row, 0, layout_.rowBytes());
-      std::memset(row + layout_.valuesAt(), 0, layout_.rowBytes());
+      uint8_t *head = pool_.data() + block * layout_.blockBytes() + layout_.layerBytes() +
+                      h * layout_.headBytes();
+      uint8_t *keys = head + place * layout_.rowBytes(), *values = keys + layout_.valuesAt();
+      std::memset(keys, 0, layout_.rowBytes());
+      std::memset(values, 0, layout_.rowBytes());
       const int64_t from = position * run.keyWidth + h * heads_.headDim;
-      std::memcpy(row, &run.keys[from], heads_.headDim * 2);
-      std::memcpy(row + layout_.valuesAt(), &run.values[from], heads_.headDim * 2);
+      for (uint32_t d = 0; d < heads_.headDim; ++d)
+        if (layout_.elementBytes() == 2) {
+          std::memcpy(keys + 2 * d, &run.keys[from + d], 2);
+          std::memcpy(values + 2 * d, &run.values[from + d], 2);
+        } else {
+          keys[layout_.keyByte(d)] = uint8_t(run.keys[from + d]);
+          values[d] = uint8_t(run.values[from + d]);
+        }
+      if (heads_.format != abi::KvFormat::Int8)
+        continue;
+      const float scales[2] = {run.keyScale(position, h), run.valueScale(position, h)};
+      std::memcpy(head + layout_.scalesAt() + 4 * place, &scales[0], 4);
+      std::memcpy(head + layout_.valueScalesAt() + 4 * place, &scales[1], 4);
     }
   }
 
@@ -263,6 +322,7 @@ private:
   reference::Batch batch_;
   reference::Rows rows_;
   std::vector<uint32_t> items_, table_;
+  std::vector<float> sinks_;
   std::vector<uint8_t> queries_, pool_, result_, scratch_;
   uint32_t pitch_ = 0;
 };
@@ -287,7 +347,7 @@ TEST_CASE("decode over several segments has the bits of the reference") {
   check(kFew, step);
   check(kMany, step);
 }
-TEST_CASE("each unit of the matrix has its own reference") {
+TEST_CASE("each unit of the matrix has its own reference", "[host]") {
   AttentionCase test(kFew, {{70, 300}, {2, 1}}, 5);
   CHECK(test.run(0, {.gridX = 7, .architecture = 80}, false) == "");
   CHECK(test.countWrong(matrix::kAmpere) == 0);
@@ -311,7 +371,22 @@ TEST_CASE("windows never read what lies before them") {
   check(kFew, {{40, 100, 600}, {2, 2, 4}, 33});
   check(kMany, {{40, 100, 600}, {1, 30, 1}, 33});
 }
+TEST_CASE("caches of every format, with windows, softcaps and sinks") {
+  const Step step = {{1, 64, 65, 330, 530, 40}, {1, 1, 1, 1, 2, 30}};
+  for (const Heads &heads : {kF16, kFp8, kInt8, kAll}) {
+    check(heads, step, heads.rounded);
+    AttentionCase test(heads, {{300}, {3}}, 6);
+    CHECK(test.run(0, {.gridX = 7, .architecture = 80}, false) == "");
+    CHECK(test.countWrong(matrix::kAmpere) == 0);
+  }
+  check(kInt8Small, {{17, 70, 256, 257}, {8, 1, 1, 2}});
+  check(kFp8Wide, {{130, 260}, {22, 1}}, false);
+}
+TEST_CASE("a long context is folded in several runs of segments") {
+  check({4, 4, 8, 32, 40}, {{256 * 66 + 5}, {1}}, false);
+}
 TEST_CASE("head widths and groups of any size") {
+  check({7, 1, 144, 16, 40}, {{40, 330}, {1, 30}}, false);
   check({4, 4, 8, 32, 40}, {{40, 300}, {9, 30}});
   check({3, 1, 24, 48, 16}, {{130, 280}, {7, 1}});
   check({5, 1, 128, 16, 24}, {{66, 258}, {2, 17}});

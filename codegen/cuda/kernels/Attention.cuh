@@ -57,10 +57,9 @@ inline void attention(const AttentionArgs &args) {
   WorkList<S> list(args, shared); // tables of the host, not of an earlier launch
   waitForPrior();
   const AttentionScratch<S> scratch{args.scratch};
-  const u32 units = list.units();
-  const bool counted = units > gridSize(); // else every block has at most one unit
   u32 unit = blockIndex();
-  while (unit < units) {
+  while (unit < list.units()) {
+    const bool counted = list.units() > gridSize(); // else every block has at most one unit
     if (counted && threadIndex() == 0)
       shared.nextUnit = gridSize() + atomicAdd(scratch.next(), 1);
     const AttentionWork &work = list.unit(unit);
@@ -71,7 +70,7 @@ inline void attention(const AttentionArgs &args) {
     unit = shared.nextUnit;
     syncThreads();
   }
-  if (counted)
+  if (list.units() > gridSize())
     leave(scratch);
 }
 

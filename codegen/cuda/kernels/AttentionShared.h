@@ -1,11 +1,14 @@
 // Units of up to 64 rows that share the tiles they read (prefill): each warp has 16 rows of its
-// own, all its state in registers; tiles are copied two ahead of the products. Heads wider than 128
-// columns: units of 32 rows, two warps for the same 16, each with half of the columns of the values
-// (both make the scores); one tile of keys and one of values, each copied while the other is in
-// use.
+// own. Heads wider than 128 columns: units of 32 rows, two warps for the same 16, each with half of
+// the columns of the values (both make the scores).
 //
-//   shared    stages of a tile of keys and one of values; the queries; what a lane needs seldom
-//   barriers  per tile: copied, read; wide heads: of keys and of values
+// Heads of up to 96 columns have two stages of a tile of keys and one of values, copied one ahead
+// of the products; wider ones a single stage, where each of the two is copied while the other is in
+// use. What segments add up to lies in shared memory, as far as there is room: registers have to
+// hold the segment at hand and the scores.
+//
+//   shared    stages; the queries; what a lane needs seldom
+//   barriers  per tile: copied, read; with one stage both for keys and for values
 #pragma once
 
 #include "codegen/cuda/kernels/AttentionWork.h"
@@ -15,26 +18,28 @@ namespace ingot::gpu {
 template <class S>
 class SharedUnit {
 public:
-  static constexpr bool kWide = S::kSharers > 1;
-  static constexpr u32 kStages = kWide ? 1 : 2;
+  static constexpr u32 kStages = S::kColumns > 96 ? 1 : 2;
   static constexpr u32 kStageBytes = 2 * S::kTileBytes;
+  static constexpr u32 kRowGroups = kAttentionWarps / S::kSharers;
+  static constexpr u32 kQueriesAt = kStages * kStageBytes;
+  static constexpr u32 kLanesAt = kQueriesAt + kRowGroups * sizeof(QueryOperands<S>);
 
-  /// Chunks of 16 columns of a warp's values, and those whose totals lie in shared memory: what
-  /// registers do not hold.
+  /// Chunks of 16 columns of a warp's values, and those whose totals lie in shared memory, of which
+  /// every target has 99 KiB.
   static constexpr u32 kOwn = (S::kSteps + S::kSharers - 1) / S::kSharers;
-  static constexpr u32 kOutside = kOwn > 6 ? 2 : 0, kInside = kOwn - kOutside;
+  static constexpr u32 kScaleBytes = S::Format::kScaled ? 2 * sizeof(typename S::Scales) : 0;
+  static constexpr u32 kTaken = kLanesAt + kScaleBytes + (sizeof(WorkShared<S>) + 15) / 16 * 16;
+  static constexpr u32 kRoom = ((99u << 10) - kTaken) / (kAttentionThreads * 32) - 1;
+  static constexpr u32 kOutside = kOwn <= 4 ? 0 : kOwn < kRoom ? kOwn : kRoom;
+  static constexpr u32 kInside = kOwn - kOutside;
   /// What a lane needs once per tile or segment.
   struct LaneSlot {
     LaneRanges ranges;
     RowStates total;
     float outside[kOutside == 0 ? 1 : kOutside][2][4];
   };
-  static constexpr u32 kRowGroups = kAttentionWarps / S::kSharers;
-  static constexpr u32 kQueriesAt = kStages * kStageBytes;
-  static constexpr u32 kLanesAt = kQueriesAt + kRowGroups * sizeof(QueryOperands<S>);
   static constexpr u32 kScalesAt = kLanesAt + kAttentionThreads * sizeof(LaneSlot);
-  static constexpr u32 kBytes =
-      kScalesAt + (S::Format::kScaled ? 2 * sizeof(typename S::Scales) : 0);
+  static constexpr u32 kBytes = kScalesAt + kScaleBytes;
 
   SharedUnit(const AttentionArgs &args, const AttentionWork &work, u8 *memory)
       : args_(args), work_(work), memory_(memory),
@@ -50,8 +55,8 @@ public:
     loadQuery<S>(query_, args_, rows, sharer(), S::kSharers, lane_);
     const u32 firstTile = work_.begin / kTilePositions;
     const u32 tiles = (work_.end - 1) / kTilePositions + 1;
-    if constexpr (kWide)
-      walkWide(firstTile, tiles, idle);
+    if constexpr (kStages == 1)
+      walkOneStage(firstTile, tiles, idle);
     else
       walk(firstTile, tiles, idle);
     if (!idle)
@@ -85,15 +90,19 @@ private:
     return reinterpret_cast<typename S::Scales *>(memory_ + kScalesAt)[tile % 2];
   }
 
-  void copyKeys(u32 tile) {
+  void copy(u32 tile, bool values) {
     const u32 first = tile * kTilePositions;
-    copyTile<S>(keysOf(tile), work_.cache, false, first, work_.begin, work_.end, lane_);
+    copyTile<S>(values ? valuesOf(tile) : keysOf(tile), work_.cache, values, first, work_.begin,
+                work_.end, lane_);
     if constexpr (S::Format::kScaled)
-      copyScales<S>(scalesOf(tile), work_.cache, first, work_.begin, work_.end, lane_);
+      if (!values)
+        copyScales<S>(scalesOf(tile), work_.cache, first, work_.begin, work_.end, lane_);
   }
-  void copyValues(u32 tile) {
-    copyTile<S>(valuesOf(tile), work_.cache, true, tile * kTilePositions, work_.begin, work_.end,
-                lane_);
+  void copyBoth(u32 tile) {
+#pragma unroll 1
+    for (u32 i = 0; i < 2; ++i)
+      copy(tile, i != 0);
+    copyCommit();
   }
   /// Whether the segment ends with the tile.
   static bool endsSegment(u32 tile, u32 tiles) {
@@ -101,15 +110,13 @@ private:
   }
 
   void walk(u32 firstTile, u32 tiles, bool idle) {
-    copyKeys(firstTile);
-    copyValues(firstTile);
-    copyCommit();
+    copyBoth(firstTile);
+#pragma unroll 1
     for (u32 tile = firstTile; tile < tiles; ++tile) {
-      if (tile + 1 < tiles) {
-        copyKeys(tile + 1);
-        copyValues(tile + 1);
-      }
-      copyCommit();
+      if (tile + 1 < tiles)
+        copyBoth(tile + 1);
+      else
+        copyCommit();
       copyWait<1>();
       syncThreads();
       if (!idle && sees(tile * kTilePositions)) {
@@ -123,21 +130,23 @@ private:
     }
   }
 
-  void walkWide(u32 firstTile, u32 tiles, bool idle) {
-    copyKeys(firstTile);
+  void walkOneStage(u32 firstTile, u32 tiles, bool idle) {
+    copy(firstTile, false);
     copyCommit();
-    copyValues(firstTile);
+    copy(firstTile, true);
     copyCommit();
+#pragma unroll 1
     for (u32 tile = firstTile; tile < tiles; ++tile) {
       const bool more = tile + 1 < tiles, seen = !idle && sees(tile * kTilePositions);
       float s[8][4];
+      lane_ = unitLane(); // addresses of one tile do not stay in registers for the next
       copyWait<1>();
       syncThreads(); // keys are here
       if (seen)
         tileScores<S>(s, query_, keysOf(tile), lane_);
       syncThreads(); // and read
       if (more)
-        copyKeys(tile + 1);
+        copy(tile + 1, false);
       copyCommit();
       copyWait<1>();
       syncThreads(); // values are here
@@ -147,7 +156,7 @@ private:
         fold();
       syncThreads(); // and read
       if (more)
-        copyValues(tile + 1);
+        copy(tile + 1, true);
       copyCommit();
     }
   }
@@ -194,14 +203,19 @@ private:
 
   void store() {
     const LaneRows rows = laneRows<S>(work_, rowBase(), lane_);
-    const float inverse[2] = {1.0f / slot_.total.sum[0], 1.0f / slot_.total.sum[1]};
     INGOT_UNROLL
-    for (u32 i = 0; i < kOwn; ++i)
-      if (hasChunk(i))
-        storeColumns<S>(args_, rows, chunk(i), totalsOf(i), inverse, lane_);
-    for (u32 h = 0; h < 2; ++h)
-      if (sharer() == 0 && rows.real[h])
+    for (u32 h = 0; h < 2; ++h) {
+      if (!rows.real[h])
+        continue;
+      const float inverse = 1.0f / slot_.total.sum[h];
+      const ResultRow<S> row = resultRow<S>(args_, rows.token[h]);
+      INGOT_UNROLL
+      for (u32 i = 0; i < kOwn; ++i)
+        if (hasChunk(i))
+          storeColumns<S>(row, rows.head[h], chunk(i), totalsOf(i), h, inverse, lane_);
+      if (sharer() == 0)
         clearPadding<S>(args_, rows.token[h], rows.head[h], lane_ % 4, 4);
+    }
   }
 
   const AttentionArgs &args_;
@@ -209,10 +223,10 @@ private:
   u8 *memory_;
   QueryOperands<S> &query_;
   LaneSlot &slot_;
-  const u32 lane_ = unitLane();
+  u32 lane_ = unitLane();
   u32 begin_, end_; ///< of the warp
   RowStates state_;
-  float acc_[kOwn][2][4] = {}, totals_[kInside][2][4] = {};
+  float acc_[kOwn][2][4] = {}, totals_[kInside == 0 ? 1 : kInside][2][4] = {};
 };
 
 } // namespace ingot::gpu

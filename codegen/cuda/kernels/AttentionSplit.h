@@ -29,12 +29,18 @@ class SplitUnit {
 public:
   static constexpr u32 kSharedAt = 2 * S::kTiles * S::kTileBytes;
   static constexpr u32 kScalesAt = kSharedAt + sizeof(SplitShared<S>);
-  static constexpr u32 kBytes = kScalesAt + (S::Format::kScaled ? sizeof(SplitScales<S>) : 0);
+  static constexpr u32 kTotalsAt = kScalesAt + (S::Format::kScaled ? sizeof(SplitScales<S>) : 0);
+  /// Chunks of 16 columns of a warp; whether their totals lie in shared memory.
+  static constexpr u32 kOwn = (S::kSteps + kAttentionWarps - 1) / kAttentionWarps;
+  static constexpr bool kOutside = kOwn > 2;
+  using Totals = float[kOwn][2][4];
+  static constexpr u32 kBytes = kTotalsAt + (kOutside ? kAttentionThreads * sizeof(Totals) : 0);
 
   SplitUnit(const AttentionArgs &args, const AttentionWork &work, u8 *memory)
       : args_(args), work_(work), shared_(*reinterpret_cast<SplitShared<S> *>(memory + kSharedAt)),
         scales_(*reinterpret_cast<SplitScales<S> *>(memory + kScalesAt)), keys_(memory),
-        values_(memory + S::kTiles * S::kTileBytes) {
+        values_(memory + S::kTiles * S::kTileBytes),
+        outside_(reinterpret_cast<Totals *>(memory + kTotalsAt)[threadIndex()]) {
     const u32 first = work.segment * kSegmentPositions;
     const u32 last = work.split ? first + kSegmentPositions : work.end;
     begin_ = work.begin > first ? work.begin : first;
@@ -45,10 +51,14 @@ public:
     const LaneRows rows = laneRows<S>(work_, work_.rowBase, lane_);
     ranges_ = laneRanges<S>(args_, rows);
     total_ = foldStart<S>(args_, rows);
+    if constexpr (kOutside)
+      for (u32 i = 0; i < kOwn * 8; ++i)
+        outside_[i / 8][i / 4 % 2][i % 4] = 0.0f;
     const u32 firstRound = begin_ / kRoundPositions, rounds = (end_ - 1) / kRoundPositions + 1;
     copy(keys_, false, firstRound);
     copy(values_, true, firstRound);
     loadQuery<S>(shared_.query, args_, rows, warpId(), kAttentionWarps, lane_); // until barrier A
+#pragma unroll 1
     for (u32 round = firstRound; round < rounds; ++round) {
       step(round, round + 1 < rounds);
       const bool segmentDone = (round + 1) * kRoundPositions % kSegmentPositions == 0;
@@ -64,14 +74,13 @@ public:
 
 private:
   static constexpr u32 kRoundPositions = S::kTiles * kTilePositions;
-  /// Chunks of 16 columns of a warp.
-  static constexpr u32 kOwn = (S::kSteps + kAttentionWarps - 1) / kAttentionWarps;
   using Scratch = AttentionScratch<S>;
 
   u32 chunk(u32 i) const { return i * kAttentionWarps + warpId(); }
   bool isLive(u32 first) const { return first < end_ && first + kTilePositions > begin_; }
 
   void copy(u8 *tiles, bool values, u32 round) {
+#pragma unroll 1
     for (u32 i = 0; i < S::kTiles; ++i) {
       const u32 first = round * kRoundPositions + i * kTilePositions;
       if (!isLive(first))
@@ -91,6 +100,7 @@ private:
     const bool scores = warpId() < S::kTiles && isLive(own);
     float s[8][4];
     u32 visible = 0;
+    lane_ = unitLane(); // addresses of one round do not stay in registers for the next
     copyWait<1>();
     syncThreads(); // A
     if (scores) {
@@ -109,6 +119,7 @@ private:
       makeWeights(s, visible, first, scalesOf(round));
     copyWait<1>();
     syncThreads(); // C
+#pragma unroll 1
     for (u32 i = 0; i < S::kTiles; ++i)
       if (isLive(first + i * kTilePositions))
         addTile(i);
@@ -174,7 +185,7 @@ private:
     INGOT_UNROLL
     for (u32 i = 0; i < kOwn; ++i)
       for (u32 n = 0; n < 2; ++n) {
-        foldValues(totals_[i][n], acc_[i][n], factors);
+        foldValues(totals()[i][n], acc_[i][n], factors);
         acc_[i][n][0] = acc_[i][n][1] = acc_[i][n][2] = acc_[i][n][3] = 0.0f;
       }
     state_ = RowStates{};
@@ -182,14 +193,26 @@ private:
 
   void store() {
     const LaneRows rows = laneRows<S>(work_, work_.rowBase, lane_);
-    const float inverse[2] = {1.0f / total_.sum[0], 1.0f / total_.sum[1]};
     INGOT_UNROLL
-    for (u32 i = 0; i < kOwn; ++i)
-      if (chunk(i) < S::kSteps)
-        storeColumns<S>(args_, rows, chunk(i), totals_[i], inverse, lane_);
-    for (u32 h = 0; h < 2; ++h)
-      if (warpId() == 0 && rows.real[h])
+    for (u32 h = 0; h < 2; ++h) {
+      if (!rows.real[h])
+        continue;
+      const float inverse = 1.0f / total_.sum[h];
+      const ResultRow<S> row = resultRow<S>(args_, rows.token[h]);
+      INGOT_UNROLL
+      for (u32 i = 0; i < kOwn; ++i)
+        if (chunk(i) < S::kSteps)
+          storeColumns<S>(row, rows.head[h], chunk(i), totals()[i], h, inverse, lane_);
+      if (warpId() == 0)
         clearPadding<S>(args_, rows.token[h], rows.head[h], lane_ % 4, 4);
+    }
+  }
+
+  Totals &totals() {
+    if constexpr (kOutside)
+      return outside_;
+    else
+      return totals_;
   }
 
   // ---- split: states to scratch, the last unit folds ----
@@ -255,8 +278,7 @@ private:
     FoldFactors factors[16][kFoldSegments];
   };
   static_assert(sizeof(FoldShared) <= kSharedAt, "lies where the tiles were");
-  static constexpr u32 kQuads = S::kColumns / 4; ///< of a row, one per thread at a time
-  static constexpr u32 kPasses = (16 * kQuads + kAttentionThreads - 1) / kAttentionThreads;
+  static constexpr u32 kQuads = S::kColumns / 4; ///< of a row
 
   u32 foldRows() const {
     const u32 left = rowCount() - work_.rowBase;
@@ -266,47 +288,52 @@ private:
     return static_cast<u64>(S::kKvHeads) * rowCount() * Scratch::kRowFloats;
   }
 
+  /// A row and four of its columns per thread and pass.
   void foldPartials(const Scratch &scratch) {
     auto &fold = *reinterpret_cast<FoldShared *>(keys_);
     const u32 rows = foldRows();
-    if (threadIndex() < rows) {
-      const u32 row = work_.rowBase + threadIndex();
-      fold.maximum[threadIndex()] = numerics::kScoreStart, fold.sum[threadIndex()] = 0.0f;
-      if constexpr (S::kSinks) {
-        fold.maximum[threadIndex()] = args_.sinks[headOf(row)];
-        fold.sum[threadIndex()] = 1.0f;
+#pragma unroll 1
+    for (u32 base = 0; base < rows * kQuads; base += kAttentionThreads) {
+      const u32 row = (base + threadIndex()) / kQuads, column = (base + threadIndex()) % kQuads * 4;
+      float total[4] = {};
+#pragma unroll 1
+      for (u32 first = 0; first < work_.segments; first += kFoldSegments) {
+        const u32 left = work_.segments - first;
+        const u32 count = left < kFoldSegments ? left : kFoldSegments;
+        if (base == 0 || work_.segments > kFoldSegments)
+          makeFactors(scratch, fold, rows, first, count);
+        if (row < rows)
+          foldQuad(scratch, fold, row, column, first, count, total);
       }
-    }
-    float total[kPasses][4] = {};
-    for (u32 first = 0; first < work_.segments; first += kFoldSegments) {
-      const u32 left = work_.segments - first, count = left < kFoldSegments ? left : kFoldSegments;
-      syncThreads(); // factors before were read, the total is there
-      for (u32 row = warpId(); row < rows; row += kAttentionWarps)
-        makeFactors(scratch, fold, row, first, count);
-      syncThreads();
-      if (threadIndex() < rows)
-        foldSum(fold, threadIndex(), count);
-      INGOT_UNROLL
-      for (u32 pass = 0; pass < kPasses; ++pass) {
-        const u32 i = pass * kAttentionThreads + threadIndex();
-        if (i < rows * kQuads)
-          foldQuad(scratch, fold, i / kQuads, i % kQuads * 4, first, count, total[pass]);
-      }
-    }
-    syncThreads();
-    INGOT_UNROLL
-    for (u32 pass = 0; pass < kPasses; ++pass) {
-      const u32 i = pass * kAttentionThreads + threadIndex();
-      if (i < rows * kQuads)
-        storeQuad(work_.rowBase + i / kQuads, i % kQuads * 4, total[pass],
-                  1.0f / fold.sum[i / kQuads]);
+      if (row < rows)
+        storeQuad(work_.rowBase + row, column, total, 1.0f / fold.sum[row]);
     }
   }
 
+  /// Factors of segments first.. of all rows; the sums of the total up to them.
+  void makeFactors(const Scratch &scratch, FoldShared &fold, u32 rows, u32 first, u32 count) {
+    syncThreads(); // what was there has been read
+    if (threadIndex() < rows && first == 0) {
+      float maximum = numerics::kScoreStart, sum = 0.0f;
+      if constexpr (S::kSinks)
+        maximum = args_.sinks[headOf(work_.rowBase + threadIndex())], sum = 1.0f;
+      fold.maximum[threadIndex()] = maximum, fold.sum[threadIndex()] = sum;
+    }
+    syncThreads();
+#pragma unroll 1
+    for (u32 row = warpId(); row < rows; row += kAttentionWarps)
+      rowFactors(scratch, fold, row, first, count);
+    syncThreads();
+    if (threadIndex() < rows)
+      foldSum(fold, threadIndex(), count);
+    syncThreads();
+  }
+
   /// Factors of a row's segments, a lane for each. One warp.
-  void makeFactors(const Scratch &scratch, FoldShared &fold, u32 row, u32 first, u32 count) {
+  void rowFactors(const Scratch &scratch, FoldShared &fold, u32 row, u32 first, u32 count) {
     const float *from = scratch.partial(partialRow(first, work_.rowBase + row));
     float before = fold.maximum[row];
+#pragma unroll 1
     for (u32 base = 0; base < count; base += 32) {
       const u32 segment = base + lane_;
       uint2 state = {numerics::bitsOf(numerics::kScoreStart), 0};
@@ -377,8 +404,9 @@ private:
   SplitShared<S> &shared_;
   SplitScales<S> &scales_;
   u8 *keys_, *values_;
+  Totals &outside_;
   u32 begin_, end_; ///< positions of the unit
-  const u32 lane_ = unitLane();
+  u32 lane_ = unitLane();
   LaneRanges ranges_;
   RowStates state_, total_;
   float acc_[kOwn][2][4] = {}, totals_[kOwn][2][4] = {};

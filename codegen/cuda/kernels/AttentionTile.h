@@ -218,7 +218,7 @@ inline void tileScores(float (&s)[8][4], const QueryOperands<S> &q, const u8 *ke
   INGOT_UNROLL
   for (u32 n = 0; n < 8; ++n)
     s[n][0] = s[n][1] = s[n][2] = s[n][3] = 0.0f;
-  INGOT_UNROLL
+#pragma unroll 2 // more only makes code
   for (u32 k = 0; k < S::kSteps; ++k) {
     const uint4 words = load128(q[k][lane]);
     const u32 a[4] = {words.x, words.y, words.z, words.w};
@@ -246,17 +246,26 @@ inline void tileScores(float (&s)[8][4], const QueryOperands<S> &q, const u8 *ke
   }
 }
 
+/// Bits below bit `count`, which may be any number.
+inline u32 bitsBelow(i32 count) { return count <= 0 ? 0 : count >= 32 ? ~0u : (1u << count) - 1; }
+/// Bits 8n + o of positions 0..31 (o = 0, 1) in the places 4n + o.
+inline u32 pairsOfEight(u32 positions) {
+  u32 bits = positions & 0x03030303u;
+  bits = (bits | bits >> 4) & 0x00330033u;
+  return (bits | bits >> 8) & 0x3333u;
+}
+
 /// Bit 4n + e: the row of s[n][e] sees its position.
 inline u32 visibleBits(const LaneRanges &rows, u32 first, u32 lane) {
-  const bool whole = rows.begin[0] <= first && rows.begin[1] <= first &&
-                     rows.end[0] >= first + kTilePositions && rows.end[1] >= first + kTilePositions;
-  if (whole)
-    return ~0u;
   u32 bits = 0;
   INGOT_UNROLL
-  for (u32 i = 0; i < 32; ++i) {
-    const u32 position = first + i / 4 * 8 + lane % 4 * 2 + i % 2, h = i / 2 % 2;
-    bits |= static_cast<u32>(position >= rows.begin[h] && position < rows.end[h]) << i;
+  for (u32 h = 0; h < 2; ++h) {
+    const i32 origin = static_cast<i32>(first + lane % 4 * 2);
+    const i32 begin = static_cast<i32>(rows.begin[h]) - origin,
+              end = static_cast<i32>(rows.end[h]) - origin;
+    const u32 low = pairsOfEight(bitsBelow(end) & ~bitsBelow(begin));
+    const u32 high = pairsOfEight(bitsBelow(end - 32) & ~bitsBelow(begin - 32));
+    bits |= (low | high << 16) << 2 * h;
   }
   return bits;
 }
@@ -285,8 +294,8 @@ inline void tileMaximum(float (&s)[8][4], const AttentionArgs &args,
     score = score * args.scale;
     if constexpr (S::kSoftcap)
       score = numerics::softcapped(score, args.softcap, args.softcapInverse);
-    if (visible >> i & 1u)
-      maximum[i / 2 % 2] = larger(maximum[i / 2 % 2], score);
+    const float seen = visible >> i & 1u ? score : numerics::kScoreStart;
+    maximum[i / 2 % 2] = larger(maximum[i / 2 % 2], seen);
   }
   INGOT_UNROLL
   for (u32 h = 0; h < 2; ++h) {
@@ -451,19 +460,16 @@ inline void clearPadding(const AttentionArgs &args, u32 token, u32 head, u32 lan
         resultRow<S>(args, token).set(c, 0.0f);
 }
 
-/// Writes total / sum + 0 of the 16 columns from 16 c on.
+/// Writes total / sum + 0 of a row's 16 columns from 16 c on: row g + 8h of the lane.
 template <class S>
-inline void storeColumns(const AttentionArgs &args, const LaneRows &rows, u32 c,
-                         const float (&total)[2][4], const float (&inverse)[2], u32 lane) {
+inline void storeColumns(const ResultRow<S> &row, u32 head, u32 c, const float (&total)[2][4],
+                         u32 h, float inverse, u32 lane) {
   INGOT_UNROLL
-  for (u32 i = 0; i < 4; ++i) {
-    const u32 h = i % 2;
-    const ColumnPair pair = columnPair<S>(total, i / 2, h, lane);
+  for (u32 i = 0; i < 2; ++i) {
+    const ColumnPair pair = columnPair<S>(total, i, h, lane);
     const u32 d = 16 * c + pair.column;
-    if (rows.real[h] && d < S::kHeadDim)
-      resultRow<S>(args, rows.token[h])
-          .set(rows.head[h] * S::kHeadDim + d, pair.a * inverse[h] + 0.0f,
-               pair.b * inverse[h] + 0.0f);
+    if (S::kHeadDim % 16 == 0 || d < S::kHeadDim)
+      row.set(head * S::kHeadDim + d, pair.a * inverse + 0.0f, pair.b * inverse + 0.0f);
   }
 }
 

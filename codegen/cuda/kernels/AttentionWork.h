@@ -59,6 +59,9 @@ struct WorkShared {
   u32 windowSplit[kWindows], windowWhole[kWindows];
   AttentionWork work; ///< of the unit at hand
   u32 nextUnit;
+  // Of the list; registers are dear.
+  u32 units, loaded; ///< of all windows; the window at hand
+  u32 split;         ///< whether scratch holds the states of the step
 };
 
 template <class S>
@@ -70,9 +73,9 @@ public:
 
   WorkList(const AttentionArgs &args, WorkShared<S> &shared)
       : batch_(*args.batch), view_(*args.view), shared_(shared) {
-    windows_ = (batch_.attentionItems + kWindowItems - 1) / kWindowItems;
+    const u32 windows = (batch_.attentionItems + kWindowItems - 1) / kWindowItems;
     u32 rows = 0;
-    for (u32 w = 0; w < windows_; ++w) {
+    for (u32 w = 0; w < windows; ++w) {
       loadWindow(w);
       const ItemCost &last = shared_.items[kWindowItems - 1];
       rows += last.partialRows < S::kPartialRows + 1 ? last.partialRows : S::kPartialRows + 1;
@@ -82,26 +85,30 @@ public:
         shared_.windowRows[w] = rows - last.partialRows;
       }
     }
-    split_ = rows <= S::kPartialRows;
     if (threadIndex() == 0) {
+      const bool split = rows <= S::kPartialRows;
       u32 units = 0;
-      for (u32 w = 0; w < windows_; ++w) {
+      for (u32 w = 0; w < windows; ++w) {
         shared_.windowUnits[w] = units;
-        units += split_ ? shared_.windowSplit[w] : shared_.windowWhole[w];
+        units += split ? shared_.windowSplit[w] : shared_.windowWhole[w];
       }
-      shared_.windowUnits[windows_] = units;
+      shared_.windowUnits[windows] = units;
+      shared_.units = units;
+      shared_.split = split;
     }
     syncThreads();
   }
 
-  u32 units() const { return shared_.windowUnits[windows_]; }
+  /// Looked up each time, never kept in a register.
+  u32 units() const { return *const_cast<const volatile u32 *>(&shared_.units); }
 
   /// All threads of the block.
   const AttentionWork &unit(u32 index) {
-    u32 window = index < shared_.windowUnits[loaded_] ? 0 : loaded_;
+    const u32 loaded = shared_.loaded;
+    u32 window = index < shared_.windowUnits[loaded] ? 0 : loaded;
     while (index >= shared_.windowUnits[window + 1])
       ++window;
-    if (window != loaded_)
+    if (window != loaded)
       loadWindow(window);
     const u32 inWindow = index - shared_.windowUnits[window];
     u32 low = 0, high = kWindowItems - 1; // the first item whose units end behind it
@@ -121,7 +128,7 @@ public:
 
 private:
   u32 unitsEnd(u32 item) const {
-    return split_ ? shared_.items[item].splitUnits : shared_.items[item].wholeUnits;
+    return shared_.split ? shared_.items[item].splitUnits : shared_.items[item].wholeUnits;
   }
 
   AttentionWork workOf(u32 item, u32 index, u32 window) const {
@@ -131,7 +138,7 @@ private:
     work.begin = cost.begin, work.end = cost.end;
     work.segments = segmentsOf(cost);
     work.shared = cost.shared != 0;
-    work.split = split_ && !work.shared && work.segments > 1;
+    work.split = shared_.split && !work.shared && work.segments > 1;
     // Innermost the rows, which read the same positions.
     const u32 tileRows = work.shared ? S::kSharedRows : 16;
     const u32 tiles = (cost.tokens * S::kGroup + tileRows - 1) / tileRows;
@@ -233,15 +240,14 @@ private:
       cost.partialRows += shared_.warpSums[w][2];
     }
     shared_.items[threadIndex()] = cost;
-    loaded_ = window;
+    if (threadIndex() == 0)
+      shared_.loaded = window;
     syncThreads();
   }
 
   const abi::BatchView &batch_;
   const abi::KvView &view_;
   WorkShared<S> &shared_;
-  u32 windows_ = 0, loaded_ = 0;
-  bool split_ = false;
 };
 
 } // namespace ingot::gpu
