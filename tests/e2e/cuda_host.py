@@ -99,6 +99,19 @@ def near_cpu(test, artifact, file, cuda, name):
                f"{name}: CPU and CUDA differ by {most:.3f}, root mean square {square:.4f}")
 
 
+def sampled(test, artifact, name):
+    """Tokens chosen on the device, with the next step launched before they are read, are those that the host
+    chooses from logits: log-probabilities bring those to the host."""
+    test.settings(arch=90, order=2, seed=3)
+    flags = ("-p", "The old man", "-p", "abc", "-n", 6, "--seed", 7, "--ignore-eos", "--temp", 1.3, "--top-k", 60,
+             "--top-p", 0.95, "--min-p", 0.01, "--json")
+    runs = [test.json("ingot", "run", artifact, "--device", "cuda", *flags, *more)["results"]
+            for more in ((), ("--logprobs", 0))]
+    device, host = [[result["token_ids"] for result in results] for results in runs]
+    test.check(device == host and len(device) == 2 and all(len(ids) == 6 for ids in device),
+               f"{name}: the device chose {device}, the host {host}")
+
+
 def main():
     test = CudaHost(sys.argv[1], sys.argv[2])
     every = "every" in sys.argv
@@ -118,6 +131,8 @@ def main():
         cuda = same_bits(test, artifact, file, name)
         if quant[0] == "bf16":
             near_cpu(test, artifact, file, cuda, name)
+        if index == 0: # has a tokenizer
+            sampled(test, artifact, name)
         if index == 1: # the smaller model: many steps
             hopper(test, folder, artifact, "--quant", *quant)
             crowd(test, artifact, *((60, 1, 4) if every else CROWD))
