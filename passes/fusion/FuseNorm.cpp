@@ -19,15 +19,15 @@ namespace {
 
 /// What makes the rows of the norm and can be computed with it: a residual sum, or the gather of
 /// the returned rows when nobody else reads them.
-Operation *producerOf(RmsNormOp norm) {
-  Operation *op = norm.getInput().getDefiningOp();
+Operation *producerOf(Operation *norm) {
+  Operation *op = norm->getOperand(0).getDefiningOp();
   if (isa_and_nonnull<AddOp>(op) || (isa_and_nonnull<SelectRowsOp>(op) && op->hasOneUse()))
     return op;
   return nullptr;
 }
 
 /// The region: producer, norm, and the rounding points that read it, in program order.
-FailureOr<SmallVector<Operation *>> canFuseNorm(RmsNormOp norm, std::string &reason) {
+FailureOr<SmallVector<Operation *>> canFuseNorm(Operation *norm, std::string &reason) {
   SmallVector<Operation *> ops;
   if (Operation *producer = producerOf(norm))
     ops.push_back(producer);
@@ -53,20 +53,26 @@ struct FuseNormPass : public ingot::impl::FuseNormPassBase<FuseNormPass> {
   using FuseNormPassBase::FuseNormPassBase;
 
   void runOnOperation() override {
+    run<RmsNormOp>();
+    run<LayerNormOp>();
+  }
+
+private:
+  template <typename Norm>
+  void run() {
     const FusionTally tally =
-        runFusion<RmsNormOp>(getOperation(), "fuse-norm", enable,
-                             [&](RmsNormOp norm, FusionReport &report) { visit(norm, report); });
+        runFusion<Norm>(getOperation(), "fuse-norm", enable,
+                        [&](Norm norm, FusionReport &report) { visit(norm, report); });
     numFused += tally.fired;
     numMissed += tally.missed;
   }
 
-private:
-  void visit(RmsNormOp norm, FusionReport &report) {
-    if (norm.getHeadDim())
+  void visit(Operation *norm, FusionReport &report) {
+    if (auto rms = dyn_cast<RmsNormOp>(norm); rms && rms.getHeadDim())
       return; // query and key norms: ingot-fuse-rope-kv
     std::string reason;
-    const Location loc = norm.getLoc();
-    const std::string label = labelOf(norm.getOperation());
+    const Location loc = norm->getLoc();
+    const std::string label = labelOf(norm);
     auto ops = canFuseNorm(norm, reason);
     FailureOr<FusedRegion> region = failure();
     if (succeeded(ops))

@@ -20,7 +20,7 @@ namespace {
 
 /// True for ops that make a row from one row of their first operand and from parameters.
 bool isRowByRow(Operation *op) {
-  return isa<LinearOp, RmsNormOp, AddBiasOp, RoundOp, QuantizeOp>(op);
+  return isa<LinearOp, RmsNormOp, LayerNormOp, AddBiasOp, RoundOp, QuantizeOp>(op);
 }
 
 /// The ops that can be computed for the returned rows alone, from `select` backwards.

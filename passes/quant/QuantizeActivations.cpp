@@ -42,10 +42,10 @@ private:
       return element;
     if (!isa<QWeightType>(element) || scale == "none")
       return {};
-    if (scale == "pow2" || scale == "f32")
+    const StringRef format = storageFormat(element);
+    if ((scale == "pow2" || scale == "f32") && format != "fp8")
       return QActType::get(&getContext(), scale == "pow2" ? ActScale::pow2 : ActScale::f32);
     // Rows of 8 bits meet weights of the same numbers, bfloat16 rows all others.
-    const StringRef format = storageFormat(element);
     if (scale == "int8" && format == "int8")
       return QActType::get(&getContext(), ActScale::row);
     if (scale == "fp8" && format == "fp8")

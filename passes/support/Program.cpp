@@ -77,6 +77,8 @@ std::string ownLabel(Operation *op) {
     return "layers." + llvm::utostr(attention.getLayer()) + ".self_attn";
   if (auto norm = dyn_cast<RmsNormOp>(op))
     return labelOfValue(norm.getGamma());
+  if (auto norm = dyn_cast<LayerNormOp>(op))
+    return labelOfValue(norm.getGamma());
   if (auto bias = dyn_cast<AddBiasOp>(op))
     return labelOfValue(bias.getBias());
   if (auto embed = dyn_cast<EmbedOp>(op))

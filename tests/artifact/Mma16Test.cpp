@@ -18,10 +18,12 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {"int4", 33, 172, 32, 0}, {"int4", 33, 96, 32, 0},     {"int4", 64, 172, 128, 0},
-    {"int4", 1, 1, 0, 0},     {"int4", 66, 96, 0, 16},     {"int4", 2 * 40, 172, 64, 16},
-    {"int8", 33, 96, 32, 0},  {"int8", 31, 320, 128, 0},   {"int8", 65, 33, 0, 0},
-    {"int8", 40, 200, 96, 0}, {"int8", 2 * 17, 64, 32, 16}};
+    {"int4", 33, 172, 32, 0}, {"int4", 33, 96, 32, 0},      {"int4", 64, 172, 128, 0},
+    {"int4", 1, 1, 0, 0},     {"int4", 66, 96, 0, 16},      {"int4", 2 * 40, 172, 64, 16},
+    {"int8", 33, 96, 32, 0},  {"int8", 31, 320, 128, 0},    {"int8", 65, 33, 0, 0},
+    {"int8", 40, 200, 96, 0}, {"int8", 2 * 17, 64, 32, 16}, {"fp8", 33, 300, 128, 0},
+    {"fp8", 65, 33, 0, 0},    {"fp8", 2 * 17, 64, 0, 16},   {"int4", 3 * 32, 96, 32, 32},
+    {"int8", 2 * 96, 40, 0, 96}};
 
 WeightLayout layoutOf(const Case &c) {
   const uint64_t shape[] = {c.rows, c.columns};
@@ -35,12 +37,21 @@ struct Matrix {
     for (uint64_t i = 0; i < layout.rows * layout.columns; ++i)
       values.push_back(static_cast<int8_t>(static_cast<int64_t>(mix64(i) % range) -
                                            static_cast<int64_t>(range / 2)));
+    if (layout.format == WeightFormat::E4m3)
+      for (int8_t &bits : values)
+        bits = static_cast<int8_t>(bits & 0xf7); // no NaN
     for (uint64_t i = 0; i < layout.rows * layout.groups(); ++i)
       scales.push_back(numerics::toF16(0.001f * static_cast<float>(i % 997 + 1)));
   }
   std::vector<int8_t> values;
   std::vector<uint16_t> scales;
 };
+
+/// What the bits of a value stand for before its scale.
+float numberOf(const WeightLayout &layout, int8_t value) {
+  return layout.format == WeightFormat::E4m3 ? numerics::fromE4m3(static_cast<uint8_t>(value))
+                                             : static_cast<float>(value);
+}
 
 std::vector<uint8_t> pack(const WeightLayout &layout, const Matrix &m) {
   std::vector<uint8_t> data(layout.bytes, 0xab);
@@ -84,7 +95,7 @@ TEST_CASE("integers and scales packed as mma16 read back") {
         const uint64_t g = k / 32 / layout.blocksPerGroup();
         if (k < layout.columns)
           REQUIRE(row[k] ==
-                  static_cast<float>(value) * numerics::fromF16(m.scales[r * layout.groups() + g]));
+                  numberOf(layout, value) * numerics::fromF16(m.scales[r * layout.groups() + g]));
       }
       for (uint64_t g = 0; g < mma16::streamGroups(layout); ++g)
         REQUIRE(panelScale(layout, data.data(), r, g) ==
@@ -156,10 +167,12 @@ TEST_CASE("mma16 panels packed one by one equal panels packed together") {
   }
 }
 
-TEST_CASE("bf16 packed as mma16 reads back with zero padding") {
-  for (uint32_t interleave : {0u, 16u}) {
+TEST_CASE("16-bit floats packed as mma16 read back with zero padding") {
+  for (auto [format, interleave] : {std::pair("bf16", 0u), std::pair("bf16", 16u),
+                                    std::pair("fp16", 0u), std::pair("fp16", 16u)}) {
     const uint64_t shape[] = {34, 172};
-    const WeightLayout layout = *WeightLayout::make("bf16", "mma16", shape, 0, interleave);
+    const WeightLayout layout = *WeightLayout::make(format, "mma16", shape, 0, interleave);
+    const bool half = layout.format == WeightFormat::F16;
     std::vector<uint16_t> values(34 * 172);
     for (size_t i = 0; i < values.size(); ++i)
       values[i] = static_cast<uint16_t>(0x3f00 + i % 255);
@@ -172,8 +185,23 @@ TEST_CASE("bf16 packed as mma16 reads back with zero padding") {
       for (uint64_t k = 0; k < 192; ++k) {
         const uint16_t bits = k < 172 ? values[r * 172 + k] : uint16_t(0);
         REQUIRE(panelBf16(layout, data.data(), r, k) == bits);
-        REQUIRE(panel[k * 32 + slot % 32] == numerics::fromBf16(bits));
+        REQUIRE(panel[k * 32 + slot % 32] ==
+                (half ? numerics::fromF16(bits) : numerics::fromBf16(bits)));
       }
     }
   }
+}
+
+TEST_CASE("layouts of CPUs and wrong groups refuse the formats of GPUs") {
+  const auto refusal = [](const char *format, const char *kind, uint32_t group) {
+    const uint64_t shape[] = {64, 256};
+    const auto made = WeightLayout::make(format, kind, shape, group, 0);
+    return made.isOk() ? std::string() : made.status().message();
+  };
+  CHECK(refusal("fp8", "mma16", 0).empty());
+  CHECK(refusal("fp8", "mma16", 128).empty());
+  CHECK(refusal("fp8", "panel32", 0).find("compile for cuda") != std::string::npos);
+  CHECK(refusal("fp16", "panel32", 0).find("compile for cuda") != std::string::npos);
+  CHECK(refusal("fp8", "mma16", 64).find("fp8 one of 128") != std::string::npos);
+  CHECK(refusal("fp16", "mma16", 32).find("others 0") != std::string::npos);
 }

@@ -40,6 +40,50 @@ TEST_CASE("every finite f16 reads back as itself, larger values saturate") {
   CHECK(fromF16(toF16(-65520.0f)) == -65504.0f);
 }
 
+TEST_CASE("every e4m3 reads back as itself") {
+  for (uint32_t bits = 0; bits < 256; ++bits) {
+    const auto byte = static_cast<uint8_t>(bits);
+    if ((bits & 0x7f) != 0x7f)
+      REQUIRE(toE4m3(fromE4m3(byte)) == byte);
+    else
+      REQUIRE(std::isnan(fromE4m3(byte)));
+  }
+  CHECK(fromE4m3(0x01) == 0x1p-9f);
+  CHECK(fromE4m3(0x7e) == 448.0f);
+}
+
+TEST_CASE("e4m3 rounds to the nearest, ties to even, and saturates") {
+  for (uint32_t bits = 0; bits < 0x7e; ++bits) { // neighbours, and what lies between them
+    const float low = fromE4m3(static_cast<uint8_t>(bits));
+    const float high = fromE4m3(static_cast<uint8_t>(bits + 1));
+    const float middle = (low + high) / 2; // exact
+    for (const float sign : {1.0f, -1.0f}) {
+      const auto expect = [&](float x, uint32_t magnitude) {
+        REQUIRE(toE4m3(sign * x) == (magnitude | (sign < 0 ? 0x80u : 0u)));
+      };
+      expect(middle, bits % 2 ? bits + 1 : bits);
+      expect(std::nextafter(middle, 0.0f), bits);
+      expect(std::nextafter(middle, 1000.0f), bits + 1);
+    }
+  }
+  CHECK(toE4m3(464.0f) == 0x7e);
+  CHECK(toE4m3(1e30f) == 0x7e);
+  CHECK(toE4m3(-std::numeric_limits<float>::infinity()) == 0xfe);
+  CHECK(toE4m3(std::numeric_limits<float>::quiet_NaN()) == 0x7f);
+}
+
+TEST_CASE("a row's scale takes its largest magnitude to the limit; what is not finite shows") {
+  const RowScale plain = rowScale(3.0f, kInt8Limit);
+  CHECK(roundToInt8(3.0f, plain.inverse) == 127);
+  CHECK(roundToInt8(-3.0f, plain.inverse) == -127);
+  CHECK(rowScale(0.0f, kInt8Limit).scale == 0.0f);
+  const float infinity = std::numeric_limits<float>::infinity();
+  CHECK(rowScale(infinity, kE4m3Limit).scale == infinity);
+  CHECK(std::isnan(rowScale(std::nanf(""), kE4m3Limit).scale));
+  CHECK(magnitudeBits(std::nanf("")) > magnitudeBits(-infinity));
+  CHECK(roundToInt8(std::nanf(""), 1.0f) == 0);
+}
+
 TEST_CASE("exp is exact at zero and within its stated error") {
   CHECK(numerics::exp(0.0f) == 1.0f);
   double worst = 0;

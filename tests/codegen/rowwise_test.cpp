@@ -128,6 +128,30 @@ TEST_CASE("a sum, its norm and the quantized norm in one kernel have the bits of
       }
 }
 
+TEST_CASE("a layer norm has the bits of the op") {
+  for (const int64_t width : kWidths)
+    for (const CpuLevel level : runnableLevels()) {
+      CAPTURE(width, levelName(level));
+      const Rows x = randomRows(width, 1), g = randomRows(width, 3), h = randomRows(width, 6);
+      Program p;
+      const int xs = p.value(ValueKind::F32Rows, width);
+      const int gamma = p.value(ValueKind::Parameter, width);
+      const int beta = p.value(ValueKind::Parameter, width);
+      const int normed = p.value(ValueKind::F32Rows, width);
+      p.op(OpKind::LayerNorm, {xs, gamma, beta}, normed).eps = kEps;
+      const Buffer xb = packed(x), gb = packed(g), hb = packed(h);
+      Buffer out(xb.bytes());
+      run(level, p.program, {&xb, &gb, &hb, &out});
+      KernelMxcsr mode;
+      Weight weights[2];
+      for (int i = 0; i < 2; ++i) {
+        weights[i].rows = width;
+        weights[i].floats.assign((i ? h : g).row(0), (i ? h : g).row(0) + width);
+      }
+      CHECK(countWrong(out, reference::evalLayerNorm(x, weights[0], weights[1], kEps)) == 0);
+    }
+}
+
 TEST_CASE("silu times a row has the bits of the ops alone") {
   for (const int64_t width : kWidths)
     for (const CpuLevel level : runnableLevels()) {

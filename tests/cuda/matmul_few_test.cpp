@@ -40,6 +40,8 @@ static const MatmulCase kCases[] = {
     {"fp8_group", "fp8", 64, 512, 256, 256, Tail::SwiGlu, false, RowKind::E4m3Row},
 };
 
+static constexpr uint32_t kUnits[] = {80, 90};
+
 TEST_CASE("matmul for few tokens has the bits of the reference") {
   std::vector<MatmulBench> benches;
   std::vector<cuda::KernelSource> kernels;
@@ -53,7 +55,7 @@ TEST_CASE("matmul for few tokens has the bits of the reference") {
   INFO(image.status().message());
   REQUIRE(image.isOk());
   for (size_t i = 0; i < benches.size(); ++i)
-    for (uint32_t architecture : {80u, 90u}) {
+    for (uint32_t architecture : test::HostImage::unitsHere(kUnits)) {
       benches[i].evaluate(architecture == 80 ? matrix::kAmpere : matrix::kHopper);
       const bool large = i < std::size(kCases) && kCases[i].outputs > 1000;
       for (int64_t rows : {0, 1, 2, 7, 8, 9, 16}) {

@@ -52,7 +52,7 @@ static void compareAll(std::span<const MatmulCase> cases, std::span<const uint32
   INFO(image.status().message());
   REQUIRE(image.isOk());
   for (size_t i = 0; i < kernels.size(); ++i)
-    for (uint32_t architecture : architectures) {
+    for (uint32_t architecture : test::HostImage::unitsHere(architectures)) {
       MatmulBench &bench = benches[i / bounds.size()];
       bench.evaluate(architecture == 80 ? matrix::kAmpere : matrix::kHopper);
       const bool large = cases[i / bounds.size()].outputs > 1000;

@@ -8,6 +8,7 @@
 
 using namespace ingot;
 using namespace ingot::test;
+using ingot::reference::RowKind;
 
 namespace {
 
@@ -19,9 +20,24 @@ RowBench chain(int64_t width, bool floatScale) {
   const int sum = p.add(x, y);
   const int normed = p.norm(sum, gamma, 0, /*inner=*/true);
   p.round(normed);
-  p.quantize(normed, floatScale);
+  p.quantize(normed, floatScale ? RowKind::Int8F32 : RowKind::Int8Pow2);
   p.mul(p.silu(y, true), x);
   p.addBias(x, bias);
+  return p;
+}
+
+/// A sum, its norm (or layer norm), and one of the roundings that matrix units take.
+RowBench rounded(int64_t width, RowKind kind, bool layer) {
+  RowBench p("rounded_" + std::to_string(width) + "_" + std::to_string(int(kind)), 5);
+  const int x = p.input(width, 1), y = p.input(width, 2);
+  const int gamma = p.vectorParameter(width, 3), beta = p.vectorParameter(width, 4);
+  const int sum = p.add(x, y);
+  const int normed =
+      layer ? p.layerNorm(sum, gamma, beta, true) : p.norm(sum, gamma, 0, /*inner=*/true);
+  if (kind == RowKind::F16 || kind == RowKind::Bf16)
+    p.round(normed, false, kind);
+  else
+    p.quantize(normed, kind);
   return p;
 }
 
@@ -47,7 +63,8 @@ RowBench ropeKv(int64_t headDim, bool norms) {
 RowBench tables(int64_t width) {
   RowBench p("tables_" + std::to_string(width), 7);
   for (const int table : {p.table("f32", "row", width, 0), p.table("bf16", "mma16", width, 0),
-                          p.table("int8", "mma16", width, 32), p.table("int4", "mma16", width, 0)})
+                          p.table("int8", "mma16", width, 32), p.table("int4", "mma16", width, 0),
+                          p.table("fp16", "mma16", width, 0), p.table("fp8", "mma16", width, 128)})
     p.embed(table);
   p.angles(24, 1.25f);
   return p;
@@ -92,6 +109,11 @@ TEST_CASE("chains of row-wise ops have the bits of the reference") {
   benches.push_back(returned(70));
   benches.push_back(returned(1500));
   benches.push_back(splits());
+  for (const int64_t width : {1, 70, 1500}) {
+    benches.push_back(rounded(width, RowKind::Int8Row, false));
+    benches.push_back(rounded(width, RowKind::E4m3Row, true));
+    benches.push_back(rounded(width, RowKind::F16, width == 70));
+  }
   std::vector<cuda::KernelSource> sources;
   for (RowBench &bench : benches) {
     sources.push_back(bench.source());

@@ -149,3 +149,75 @@ TEST_CASE("slices and units are different arithmetic") {
   CHECK(run(0, matrix::kHopper) != run(0, matrix::kAmpere));
   CHECK(run(0, matrix::kHopper) == run(512, matrix::kHopper));
 }
+
+namespace {
+
+/// Rows and weights of the same 8 bits; NaN-free.
+Weight byteWeight(int64_t rows, int64_t columns, bool e4m3, int64_t group) {
+  Weight weight = weightOf(rows, columns, WeightKind::Int, group);
+  if (!e4m3)
+    return weight;
+  weight.kind = WeightKind::E4m3;
+  for (const int8_t bits : weight.ints)
+    weight.floats.push_back(
+        numerics::fromE4m3(static_cast<uint8_t>((bits & 0x7f) == 0x7f ? 0x70 : bits)));
+  weight.ints.clear();
+  return weight;
+}
+
+/// One output: chains of a group, a slice and, for e4m3, 128 elements.
+float defineBytes(const Rows &input, int64_t r, const Weight &weight, int64_t n,
+                  const LinearOrder &order) {
+  const bool e4m3 = weight.kind == WeightKind::E4m3;
+  const int64_t padded = (input.columns + 63) / 64 * 64, span = order.span ? order.span : padded;
+  const int64_t group = weight.group ? weight.group : padded;
+  const int64_t length = e4m3 ? std::min<int64_t>(group, 128) : group;
+  std::vector<uint16_t> a(padded, 0), b(padded, 0);
+  for (int64_t k = 0; k < input.columns; ++k)
+    if (e4m3) {
+      a[k] = numerics::toE4m3(input.row(r)[k]);
+      b[k] = numerics::toE4m3(weight.floats[k * weight.rows + n]);
+    }
+  float total = 0;
+  for (int64_t begin = 0; begin < padded; begin += span) {
+    const int64_t end = std::min(begin + span, padded);
+    float sum = 0;
+    for (int64_t k = begin; k < end; k += length) {
+      const int64_t stop = std::min(k + length, end);
+      int64_t integer = 0;
+      for (int64_t i = k; i < std::min(stop, input.columns) && !e4m3; ++i)
+        integer += static_cast<int64_t>(input.row(r)[i]) * weight.ints[i * weight.rows + n];
+      const float chain =
+          e4m3 ? matrix::chain(0.0f, &a[k], &b[k], stop - k, matrix::Format::E4m3, order.fp8Unit)
+               : static_cast<float>(integer);
+      const float scale =
+          k < weight.columns ? weight.scales[weight.groupOf(k) * weight.rows + n] : 0.0f;
+      sum = std::fmaf(chain, scale, sum);
+    }
+    total = begin == 0 ? sum : total + sum;
+  }
+  return total * input.rowScales[r];
+}
+
+} // namespace
+
+TEST_CASE("rows of 8 bits: integers are exact, e4m3 leaves the unit every 128 elements") {
+  const MxcsrGuard arithmetic;
+  const struct {
+    int64_t columns, group, span;
+  } cases[] = {{1, 0, 0}, {70, 0, 0}, {600, 0, 256}, {520, 128, 0}, {512, 256, 256}};
+  for (const auto &c : cases)
+    for (const bool e4m3 : {false, true})
+      for (const uint32_t architecture : {89u, 90u, 120u}) {
+        INFO(c.columns << " group " << c.group << " span " << c.span << " e4m3 " << e4m3);
+        LinearOrder order{LinearOrder::Kind::Mma, 32, c.span};
+        order.fp8Unit = matrix::fp8UnitOf(architecture);
+        const Rows input =
+            evalQuantize(bf16Rows(3, c.columns, 1), e4m3 ? RowKind::E4m3Row : RowKind::Int8Row);
+        const Weight weight = byteWeight(9, c.columns, e4m3, c.group);
+        const Rows result = evalLinear(input, weight, order);
+        for (int64_t r = 0; r < 3; ++r)
+          for (int64_t n = 0; n < 9; ++n)
+            REQUIRE(sameBits(result.row(r)[n], defineBytes(input, r, weight, n, order)));
+      }
+}

@@ -152,6 +152,26 @@ TEST_CASE("rms_norm is near the definition in double precision") {
   }
 }
 
+TEST_CASE("layer_norm is near the definition in double precision") {
+  const MxcsrGuard arithmetic;
+  const Rows input = randomRows(2, 150, 5, 10.0f);
+  const Weight gamma = randomWeight(150, 1, 6, WeightKind::F32);
+  const Weight beta = randomWeight(150, 1, 7, WeightKind::F32);
+  const Rows result = evalLayerNorm(input, gamma, beta, 1e-5f);
+  for (int64_t r = 0; r < 2; ++r) {
+    double mean = 0, variance = 0;
+    for (int64_t c = 0; c < 150; ++c)
+      mean += static_cast<double>(input.row(r)[c]) / 150;
+    for (int64_t c = 0; c < 150; ++c)
+      variance += (input.row(r)[c] - mean) * (input.row(r)[c] - mean) / 150;
+    for (int64_t c = 0; c < 150; ++c) {
+      const double normed = (input.row(r)[c] - mean) / std::sqrt(variance + 1e-5);
+      const double expected = normed * gamma.valueAt(c, 0) + beta.valueAt(c, 0);
+      CHECK(std::fabs(result.row(r)[c] - expected) <= 1e-6 * (1 + std::fabs(expected)));
+    }
+  }
+}
+
 TEST_CASE("a turn by the angles keeps lengths") {
   const MxcsrGuard arithmetic;
   Batch batch;

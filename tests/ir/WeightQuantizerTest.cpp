@@ -171,3 +171,28 @@ TEST_CASE("neither the split of rows nor the caller's rounding mode changes a bi
     CHECK(parts.scales == whole.scales);
   }
 }
+
+TEST_CASE("e4m3 takes the nearest number of the scaled weight and never saturates") {
+  for (const float size : {1.0f, 1e-4f, 3e-3f, 2000.0f}) {
+    std::vector<float> weights = randomRows(3 * 300, 11);
+    for (float &w : weights)
+      w *= size;
+    for (const int64_t group : {0, 128}) {
+      QuantizeSpec spec{8, group, false};
+      spec.e4m3 = true;
+      const QuantizedRows q = quantizeRows(weights, 3, 300, spec);
+      const int64_t groups = scaleGroups(spec, 300), width = group ? group : 300;
+      REQUIRE(q.scales.size() == static_cast<size_t>(3 * groups));
+      for (int64_t i = 0; i < 900; ++i) {
+        const float scale = numerics::fromF16(q.scales[i / 300 * groups + i % 300 / width]);
+        const double exact = static_cast<double>(weights[i] / scale);
+        REQUIRE(std::fabs(exact) <= 448.0);
+        const double got = numerics::fromE4m3(static_cast<uint8_t>(q.values[i]));
+        for (int bits = 0; bits < 256; ++bits) // nothing is nearer
+          if ((bits & 0x7f) != 0x7f)
+            REQUIRE(std::fabs(got - exact) <=
+                    std::fabs(numerics::fromE4m3(static_cast<uint8_t>(bits)) - exact));
+      }
+    }
+  }
+}

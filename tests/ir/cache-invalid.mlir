@@ -79,7 +79,7 @@ func.func @attention_result(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch
 
 !kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
 func.func @attention_int8(%q: tensor<?x32x!ingot.qact<pow2>>, %kv: !kv, %batch: !ingot.batch) {
-  // expected-error @+1 {{needs float queries}}
+  // expected-error @+1 {{needs float32 or bfloat16 queries}}
   %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32}
       : tensor<?x32x!ingot.qact<pow2>>, !kv -> tensor<?x64xf32>
   return

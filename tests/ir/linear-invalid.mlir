@@ -45,3 +45,19 @@ func.func @order(%a: tensor<?x48xf32>, %w: tensor<40x48xf32>) {
   %0 = ingot.linear %a, %w {order = #ingot.order<lanes, 64>} : tensor<?x48xf32>, tensor<40x48xf32> -> tensor<?x40xf32>
   return
 }
+
+// -----
+
+func.func @int8_rows_int4_weight(%a: tensor<?x64x!ingot.qact<row>>, %w: tensor<40x64x!ingot.qweight<4, 32>>) {
+  // expected-error @+1 {{int8 rows with one scale need an int8 weight}}
+  %0 = ingot.linear %a, %w : tensor<?x64x!ingot.qact<row>>, tensor<40x64x!ingot.qweight<4, 32>> -> tensor<?x40xf32>
+  return
+}
+
+// -----
+
+func.func @e4m3_rows_int8_weight(%a: tensor<?x64x!ingot.qact<row_e4m3>>, %w: tensor<40x64x!ingot.qweight<8, 0>>) {
+  // expected-error @+1 {{e4m3 rows need an e4m3 weight}}
+  %0 = ingot.linear %a, %w : tensor<?x64x!ingot.qact<row_e4m3>>, tensor<40x64x!ingot.qweight<8, 0>> -> tensor<?x40xf32>
+  return
+}

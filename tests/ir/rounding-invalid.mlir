@@ -1,7 +1,7 @@
 // RUN: ingot-opt %s --split-input-file --verify-diagnostics
 
 func.func @round_to_f32(%a: tensor<?x48xf32>) {
-  // expected-error @+1 {{rounds to bf16}}
+  // expected-error @+1 {{rounds to bf16 or f16}}
   %0 = ingot.round %a : tensor<?x48xf32> -> tensor<?x48xf32>
   return
 }

@@ -135,3 +135,11 @@ func.func @select_width(%a: tensor<?x64xf32>, %batch: !ingot.batch) {
   %0 = ingot.select_rows %a, %batch : tensor<?x64xf32> -> tensor<?x32xf32, #ingot.rows<returned>>
   return
 }
+
+// -----
+
+func.func @beta_width(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>, %beta: tensor<32xf32>) {
+  // expected-error @+1 {{beta must be a vector of 64}}
+  %0 = ingot.layer_norm %a, %gamma, %beta {eps = 1.0e-5 : f32} : tensor<64xf32>, tensor<32xf32> -> tensor<?x64xf32>
+  return
+}

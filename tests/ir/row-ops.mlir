@@ -17,6 +17,8 @@ func.func @pointwise(%a: tensor<?x64xf32>, %b: tensor<?x64xf32>, %bias: tensor<6
 func.func @norms(%a: tensor<?x64xf32>, %row: tensor<64xf32>, %head: tensor<16xf32>) {
   // CHECK: ingot.rms_norm %{{.*}}, %{{.*}} {eps = 9.99999974E-6 : f32} : tensor<64xf32> -> tensor<?x64xf32>
   %0 = ingot.rms_norm %a, %row {eps = 1.0e-5 : f32} : tensor<64xf32> -> tensor<?x64xf32>
+  // CHECK: ingot.layer_norm %{{.*}}, %{{.*}}, %{{.*}} {eps = 9.99999974E-6 : f32} : tensor<64xf32>, tensor<64xf32> -> tensor<?x64xf32>
+  %l = ingot.layer_norm %a, %row, %row {eps = 1.0e-5 : f32} : tensor<64xf32>, tensor<64xf32> -> tensor<?x64xf32>
   // CHECK: ingot.rms_norm %{{.*}}, %{{.*}} {eps = 9.99999997E-7 : f32, head_dim = 16 : i64, order = #ingot.order<lanes, 64>}
   %1 = ingot.rms_norm %a, %head {eps = 1.0e-6 : f32, head_dim = 16 : i64, order = #ingot.order<lanes, 64>}
       : tensor<16xf32> -> tensor<?x64xf32>

@@ -37,3 +37,8 @@ func.func private @block(!ingot.kv<group = 0, layers = 1, heads = 4, key = 8, va
 
 // expected-error @+1 {{order step must be positive and span not negative}}
 func.func private @order() attributes {order = #ingot.order<lanes, 0>}
+
+// -----
+
+// expected-error @+1 {{e4m3 qweight has 8 bits and group 0 (per channel) or a multiple of 128, is 8, 32}}
+func.func private @e4m3_group(tensor<64x64x!ingot.qweight<8, 32, e4m3>>)

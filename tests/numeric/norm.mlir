@@ -26,3 +26,13 @@ func.func @eps(%a: tensor<?x4xf32> {ingot.value = dense<[[0.0, 0.0, 0.0, 0.0], [
   %0 = ingot.rms_norm %a, %g {eps = 0.25 : f32} : tensor<4xf32> -> tensor<?x4xf32>
   return %0 : tensor<?x4xf32>
 }
+
+// Mean 2, variance 4: rows become -1 and 1 before gain and offset.
+// CHECK: @layer result 0 as expected
+func.func @layer(%a: tensor<?x4xf32> {ingot.value = dense<[[0.0, 4.0, 0.0, 4.0]]> : tensor<1x4xf32>},
+                 %g: tensor<4xf32> {ingot.value = dense<[1.0, 2.0, 0.5, 4.0]> : tensor<4xf32>},
+                 %b: tensor<4xf32> {ingot.value = dense<[0.0, 1.0, 0.5, -4.0]> : tensor<4xf32>})
+    -> (tensor<?x4xf32> {ingot.expected = dense<[[-1.0, 3.0, 0.0, 0.0]]> : tensor<1x4xf32>}) {
+  %0 = ingot.layer_norm %a, %g, %b {eps = 1.0e-10 : f32} : tensor<4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}

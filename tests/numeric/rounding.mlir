@@ -36,3 +36,27 @@ func.func @f32(%x: tensor<?x3xf32> {ingot.value = dense<[[-254.0, 1.0, 3.0], [0.
   %0 = ingot.quantize %x : tensor<?x3xf32> -> tensor<?x3x!ingot.qact<f32>>
   return %0 : tensor<?x3x!ingot.qact<f32>>
 }
+
+// float16 ties to even at 2^-11 and keeps what is beyond 65504 there.
+// CHECK: @half result 0 as expected
+func.func @half(%x: tensor<?x3xf32> {ingot.value = dense<[[1.00048828125, 1.00146484375, 1.0e6]]> : tensor<1x3xf32>})
+    -> (tensor<?x3xf16> {ingot.expected = dense<[[1.0, 1.001953125, 65504.0]]> : tensor<1x3xf32>}) {
+  %0 = ingot.round %x : tensor<?x3xf32> -> tensor<?x3xf16>
+  return %0 : tensor<?x3xf16>
+}
+
+// One scale per row: 127 steps for the largest magnitude, ties to even.
+// CHECK: @row_scale result 0 as expected
+func.func @row_scale(%x: tensor<?x3xf32> {ingot.value = dense<[[127.0, 2.5, -3.5], [0.0, 0.0, 0.0]]> : tensor<2x3xf32>})
+    -> (tensor<?x3x!ingot.qact<row>> {ingot.expected = dense<[[127.0, 2.0, -4.0], [0.0, 0.0, 0.0]]> : tensor<2x3xf32>}) {
+  %0 = ingot.quantize %x : tensor<?x3xf32> -> tensor<?x3x!ingot.qact<row>>
+  return %0 : tensor<?x3x!ingot.qact<row>>
+}
+
+// e4m3: 448 is the largest; 17 lies between 16 and 18, 16 is even.
+// CHECK: @row_e4m3 result 0 as expected
+func.func @row_e4m3(%x: tensor<?x3xf32> {ingot.value = dense<[[448.0, 17.0, -0.5]]> : tensor<1x3xf32>})
+    -> (tensor<?x3x!ingot.qact<row_e4m3>> {ingot.expected = dense<[[448.0, 16.0, -0.5]]> : tensor<1x3xf32>}) {
+  %0 = ingot.quantize %x : tensor<?x3xf32> -> tensor<?x3x!ingot.qact<row_e4m3>>
+  return %0 : tensor<?x3x!ingot.qact<row_e4m3>>
+}

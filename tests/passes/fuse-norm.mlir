@@ -76,3 +76,17 @@ func.func @heads(%x: tensor<?x64xf32>, %g: tensor<8xf32>) -> tensor<?x64xbf16> {
   %b = ingot.round %h : tensor<?x64xf32> -> tensor<?x64xbf16>
   return %b : tensor<?x64xbf16>
 }
+
+// -----
+
+// A layer norm alike, with the quantization that a matrix unit takes.
+// CHECK-LABEL: func.func @layer
+// CHECK: ingot.fused "add_layer_norm_quantize" at "layers.0.norm"(%arg0, %arg1, %{{.*}}, %{{.*}}) : {{.*}} -> (tensor<?x64xf32>, tensor<?x64x!ingot.qact<row>>)
+func.func @layer(%x: tensor<?x64xf32>, %y: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64x!ingot.qact<row>>) {
+  %g = ingot.param "model.layers.0.norm.weight" : tensor<64xf32>
+  %b = ingot.param "model.layers.0.norm.bias" : tensor<64xf32>
+  %s = ingot.add %x, %y : tensor<?x64xf32>
+  %h = ingot.layer_norm %s, %g, %b {eps = 1.0e-5 : f32} : tensor<64xf32>, tensor<64xf32> -> tensor<?x64xf32>
+  %q = ingot.quantize %h : tensor<?x64xf32> -> tensor<?x64x!ingot.qact<row>>
+  return %s, %q : tensor<?x64xf32>, tensor<?x64x!ingot.qact<row>>
+}

@@ -1,5 +1,5 @@
 // RUN: not ingot-opt %s --ingot-quantize-weights="linear=int3" 2>&1 | FileCheck %s --check-prefix=SCHEME
-// SCHEME: linear: 'int3' is no scheme; write bf16, int8[:GROUP] or int4[:GROUP]
+// SCHEME: linear: 'int3' is no scheme; write bf16, fp16, int8[:GROUP] or int4[:GROUP]
 // RUN: not ingot-opt %s --ingot-quantize-weights="head=int8:48" 2>&1 | FileCheck %s --check-prefix=GROUP
 // GROUP: head: 'int8:48' is no scheme; {{.*}} GROUP a multiple of 32 or 'channel'
 // RUN: not ingot-opt %s --ingot-quantize-weights="embedding=bf16:32" 2>&1 | FileCheck %s --check-prefix=BF16

@@ -1,5 +1,9 @@
 // RUN: ingot-opt %s --ingot-quantize-weights="linear=int4:64 head=int8 embedding=int8:channel overrides=*.down_proj=int8:32,model.layers.?.mlp.gate_proj.weight=bf16" | FileCheck %s
 // RUN: ingot-opt %s --ingot-quantize-weights | FileCheck %s --check-prefix=DEFAULT
+// RUN: ingot-opt %s --ingot-quantize-weights="linear=fp8 head=fp16 embedding=fp8:128" | FileCheck %s --check-prefix=FLOATS
+// FLOATS: ingot.param "model.embed_tokens.weight" : tensor<128x64xf16>
+// FLOATS: ingot.param "model.other_table.weight" : tensor<128x64x!ingot.qweight<8, 128, e4m3>>
+// FLOATS: ingot.param "model.layers.0.mlp.up_proj.weight" : tensor<64x64x!ingot.qweight<8, 0, e4m3>>
 
 !kv = !ingot.kv<group = 0, layers = 1, heads = 2, key = 8, value = 8, block = 16>
 

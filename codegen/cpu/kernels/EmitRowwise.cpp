@@ -99,6 +99,8 @@ private:
       return emitSiluRow(b_, in(op, 0), out(op), columns(op));
     case OpKind::RmsNorm:
       return emitRmsNormRow(b_, in(op, 0), in(op, 1), out(op), columns(op), op.eps, op.headDim);
+    case OpKind::LayerNorm:
+      return emitLayerNormRow(b_, in(op, 0), in(op, 1), in(op, 2), out(op), columns(op), op.eps);
     case OpKind::Rope:
       return emitRopeRow(b_, in(op, 0), in(op, 1), out(op), columns(op), op.headDim);
     case OpKind::Round:

@@ -61,6 +61,34 @@ void normHead(KernelBuilder &b, Val from, Val gamma, Val to, int64_t headDim, fl
   }
 }
 
+/// Sums over 64 lanes of what `take` adds of each vector of columns; `valid`: how many of its lanes
+/// are columns.
+using TakeLanes = std::function<Val(Val x, Val sum, int64_t valid)>;
+Val laneSum(KernelBuilder &b, Val from, int64_t columns, const TakeLanes &take) {
+  const int64_t whole = columns / 64 * 64;
+  Vals lanes = b.loop(b.i64(0), b.i64(whole * 4), 256, Vals(4, b.zero(kF32x16)),
+                      [&](Val at, const Vals &carried) {
+                        Vals sums = carried;
+                        for (int64_t v = 0; v < 4; ++v)
+                          sums[v] = take(b.load(kF32x16, from + at, v * 64), sums[v], 16);
+                        return sums;
+                      });
+  for (int64_t c = whole; c < columns; c += 16) {
+    Val &sum = lanes[(c - whole) / 16];
+    sum = take(loadLanes(b, from, c * 4, columns - c), sum, std::min<int64_t>(16, columns - c));
+  }
+  return halvingTree(b, lanes);
+}
+
+/// Zeros behind the first `valid` lanes.
+Val keepLanes(KernelBuilder &b, Val vector, int64_t valid) {
+  if (valid == 16)
+    return vector;
+  std::vector<int32_t> mask(16, 0);
+  std::fill_n(mask.begin(), valid, -1);
+  return bitcast(bitcast(vector, kI32x16) & b.vectorConstant(mask), kF32x16);
+}
+
 /// The running best of a scan in ascending index: the first of equal values stays.
 struct Best {
   Val value, index;
@@ -124,6 +152,25 @@ void emitRmsNormRow(KernelBuilder &b, Val from, Val gamma, Val to, int64_t colum
   b.loop(b.i64(0), b.i64(columns / headDim), 1, [&](Val head) {
     const Val at = head * (headDim * 4);
     normHead(b, from + at, gamma, to + at, headDim, eps);
+  });
+  clearPadding(b, to, columns);
+}
+
+void emitLayerNormRow(KernelBuilder &b, Val from, Val gamma, Val beta, Val to, int64_t columns,
+                      float eps) {
+  const Val mean = b.splat(
+      laneSum(b, from, columns, [](Val x, Val sum, int64_t) { return sum + x; }) / float(columns),
+      16);
+  const Val variance = laneSum(b, from, columns,
+                               [&](Val x, Val sum, int64_t valid) {
+                                 const Val d = keepLanes(b, x - mean, valid);
+                                 return b.fma(d, d, sum);
+                               }) /
+                       float(columns);
+  const Val scale = b.splat(b.f32(1) / b.unary(Unary::Sqrt, variance + eps), 16);
+  overVectors(b, columns, [&](Val at) {
+    const Val d = (b.load(kF32x16, from + at) - mean) * scale;
+    b.store(b.fma(d, b.load(kF32x16, gamma + at), b.load(kF32x16, beta + at)), to + at);
   });
   clearPadding(b, to, columns);
 }

@@ -37,6 +37,9 @@ void emitDeinterleaveRow(KernelBuilder &b, Val from, Val to, int64_t columns, in
 /// Root mean square norm of the row, or of each head when headDim > 0.
 void emitRmsNormRow(KernelBuilder &b, Val from, Val gamma, Val to, int64_t columns, float eps,
                     int64_t headDim);
+/// Layer norm of the row.
+void emitLayerNormRow(KernelBuilder &b, Val from, Val gamma, Val beta, Val to, int64_t columns,
+                      float eps);
 /// Rotates the halves of each head by cos | sin.
 void emitRopeRow(KernelBuilder &b, Val from, Val angles, Val to, int64_t columns, int64_t headDim);
 /// cos | sin of the token's position times each frequency.

@@ -48,7 +48,7 @@ int RowBench::value(ValueKind kind, int64_t columns, int slot) {
   made.kind = kind, made.columns = columns, made.slot = slot;
   made.returnedRows = program_.returnedRows;
   if (slot > 0)
-    slots_ += kind == ValueKind::QuantRows ? 2 : 1;
+    slots_ += hasScaleSlot(kind) ? 2 : 1;
   program_.values.push_back(made);
   given_.push_back(slot > 0);
   return int(program_.values.size()) - 1;
@@ -100,15 +100,18 @@ int RowBench::table(const char *format, const char *layoutName, int64_t columns,
     std::vector<int8_t> values(kTableRows * columns);
     std::vector<uint16_t> scales(kTableRows * layout->groups());
     for (int8_t &x : values)
-      x = int8_t(layout->format == WeightFormat::Int4 ? int(random() % 16) - 8
-                                                      : int(random() % 256) - 128);
+      x = int8_t(layout->format == WeightFormat::Int4   ? int(random() % 16) - 8
+                 : layout->format == WeightFormat::Int8 ? int(random() % 256) - 128
+                                                        : int(random() % 127));
     for (uint16_t &s : scales)
       s = numerics::toF16(float(random() % 1000 + 1) * 0x1p-12f);
     packPanels(*layout, {values, scales}, 0, panels, bytes.data());
-  } else if (layout->format == WeightFormat::Bf16) {
+  } else if (layout->isHalf()) {
     std::vector<uint16_t> values(kTableRows * columns);
-    for (uint16_t &x : values)
-      x = numerics::toBf16(float(int(random() % 2001) - 1000) * 0x1p-7f);
+    for (uint16_t &x : values) {
+      const float value = float(int(random() % 2001) - 1000) * 0x1p-7f;
+      x = layout->format == WeightFormat::F16 ? numerics::toF16(value) : numerics::toBf16(value);
+    }
     packPanelsBf16(*layout, values, 0, panels, bytes.data());
   } else {
     for (int64_t r = 0; r < kTableRows; ++r)
@@ -130,10 +133,11 @@ int RowBench::table(const char *format, const char *layoutName, int64_t columns,
   return v;
 }
 
-int RowBench::cache(uint32_t heads, uint32_t headDim, uint32_t blockTokens) {
+int RowBench::cache(uint32_t heads, uint32_t headDim, uint32_t blockTokens, abi::KvFormat format) {
   cache_ = value(ValueKind::Kv, 0, slots_);
   program_.values[cache_].kv = {3, heads, headDim, blockTokens};
-  layout_ = {3, heads, headDim, blockTokens};
+  program_.values[cache_].kvFormat = format;
+  layout_ = {3, heads, headDim, blockTokens, format};
   for (uint32_t i = 0; i < 2 * kPages; ++i)
     table_.push_back(2 * kPages - 1 - i);
   pool_.assign(2 * kPages * layout_.blockBytes(), 0xff);
@@ -144,10 +148,13 @@ int RowBench::cache(uint32_t heads, uint32_t headDim, uint32_t blockTokens) {
 // ---- ops ----
 
 int RowBench::result(OpKind kind, std::vector<int> operands, Rows made, bool inner) {
-  const ValueKind type = made.kind == RowKind::F32    ? ValueKind::F32Rows
-                         : made.kind == RowKind::Bf16 ? ValueKind::Bf16Rows
-                         : made.kind == RowKind::Int  ? ValueKind::IndexRows
-                                                      : ValueKind::QuantRows;
+  const ValueKind type = made.kind == RowKind::F32       ? ValueKind::F32Rows
+                         : made.kind == RowKind::Bf16    ? ValueKind::Bf16Rows
+                         : made.kind == RowKind::F16     ? ValueKind::F16Rows
+                         : made.kind == RowKind::Int8Row ? ValueKind::Int8Rows
+                         : made.kind == RowKind::E4m3Row ? ValueKind::E4m3Rows
+                         : made.kind == RowKind::Int     ? ValueKind::IndexRows
+                                                         : ValueKind::QuantRows;
   const int v = value(type, made.columns, inner ? -1 : slots_);
   given_[v] = false;
   program_.values[v].floatScale = made.kind == RowKind::Int8F32;
@@ -218,14 +225,21 @@ std::vector<int> RowBench::split(int a, std::vector<int64_t> widths, int64_t int
 int RowBench::select(int a, bool inner) {
   return result(OpKind::SelectRows, {a}, *reference::evalSelectRows(rows(a), batch_), inner);
 }
-int RowBench::round(int a, bool inner) {
-  return result(OpKind::Round, {a}, reference::evalRound(rows(a)), inner);
-}
-int RowBench::quantize(int a, bool floatScale) {
+int RowBench::round(int a, bool inner, RowKind kind) {
   MxcsrGuard mode;
-  return result(OpKind::Quantize, {a},
-                reference::evalQuantize(rows(a), floatScale ? RowKind::Int8F32 : RowKind::Int8Pow2),
-                false);
+  return result(OpKind::Round, {a}, reference::evalRound(rows(a), kind), inner);
+}
+int RowBench::quantize(int a, RowKind kind) {
+  MxcsrGuard mode;
+  return result(OpKind::Quantize, {a}, reference::evalQuantize(rows(a), kind), false);
+}
+int RowBench::layerNorm(int a, int gamma, int beta, bool inner) {
+  MxcsrGuard mode;
+  const int v =
+      result(OpKind::LayerNorm, {a, gamma, beta},
+             reference::evalLayerNorm(rows(a), weights_.at(gamma), weights_.at(beta), kEps), inner);
+  op().eps = kEps;
+  return v;
 }
 int RowBench::argmax(int a) {
   return result(OpKind::Argmax, {a}, reference::evalArgmax(rows(a)), false);
@@ -243,23 +257,38 @@ void RowBench::append(int cache, int keys, int values) {
   ProgramOp op{};
   op.kind = OpKind::KvAppend, op.operands = {cache, keys, values};
   program_.ops.push_back(std::move(op));
-  for (int64_t t = 0; t < batch_.tokens(); ++t) {
-    const uint32_t position = batch_.kvPositions[t];
-    const uint32_t page = position / layout_.blockTokens;
-    const uint32_t block = table_[batch_.tokenSequence[t] * kPages + page];
+  reference::KvState state;
+  const reference::KvGeometry kv{
+      0, 0, layout_.kvHeads, layout_.headDim, layout_.headDim, layout_.format};
+  reference::evalKvAppend(state, kv, rows(keys), rows(values), batch_);
+  for (int64_t t = 0; t < batch_.tokens(); ++t)
     for (uint32_t h = 0; h < layout_.kvHeads; ++h)
-      for (int which = 0; which < 2; ++which) {
-        uint8_t *row = wantPool_.data() + layout_.layerBytes() + block * layout_.blockBytes() +
-                       h * layout_.headBytes() +
-                       position % layout_.blockTokens * layout_.rowBytes() +
-                       (which == 1 ? layout_.valuesAt() : 0);
-        std::memset(row, 0, layout_.rowBytes());
-        const float *from = rows(which == 1 ? values : keys).row(t) + h * layout_.headDim;
-        for (uint32_t d = 0; d < layout_.headDim; ++d) {
-          const uint16_t bits = numerics::toBf16(from[d]);
-          std::memcpy(row + 2 * d, &bits, 2);
-        }
-      }
+      writeCache(state.run(0, 0, batch_.tokenSequence[t]), batch_.tokenSequence[t],
+                 batch_.kvPositions[t], h);
+}
+
+/// What the reference holds of one head and position, into the pool that is wanted.
+void RowBench::writeCache(const reference::KvRun &run, uint32_t sequence, uint32_t position,
+                          uint32_t head) {
+  const uint32_t block = table_[sequence * kPages + position / layout_.blockTokens];
+  const uint32_t place = position % layout_.blockTokens;
+  uint8_t *at = wantPool_.data() + layout_.layerBytes() + block * layout_.blockBytes() +
+                head * layout_.headBytes();
+  for (int which = 0; which < 2; ++which) {
+    uint8_t *row = at + place * layout_.rowBytes() + (which == 1 ? layout_.valuesAt() : 0);
+    std::memset(row, 0, layout_.rowBytes());
+    const uint16_t *from = (which == 1 ? run.values : run.keys).data() + position * run.keyWidth +
+                           head * layout_.headDim;
+    for (uint32_t d = 0; d < layout_.headDim; ++d)
+      if (layout_.elementBytes() == 2)
+        std::memcpy(row + 2 * d, from + d, 2);
+      else
+        row[which == 1 ? d : layout_.keyByte(d)] = uint8_t(from[d]);
+    if (layout_.format != abi::KvFormat::Int8)
+      continue;
+    const float scale = which == 1 ? run.valueScale(position, head) : run.keyScale(position, head);
+    std::memcpy(at + (which == 1 ? layout_.valueScalesAt() : layout_.scalesAt()) + 4 * place,
+                &scale, 4);
   }
 }
 
@@ -286,15 +315,23 @@ std::vector<uint8_t> RowBench::packed(int v) const {
     uint8_t *to = bytes.data() + uint64_t(r) * stride;
     if (info.kind == ValueKind::QuantRows)
       std::memcpy(to, &from.int8[size_t(r) * padded], padded);
-    if (info.kind == ValueKind::F32Rows || info.kind == ValueKind::Bf16Rows)
-      std::memset(to, 0, padded * (info.kind == ValueKind::F32Rows ? 4 : 2));
+    const bool isHalf = info.kind == ValueKind::Bf16Rows || info.kind == ValueKind::F16Rows;
+    const bool isByte = info.kind == ValueKind::Int8Rows || info.kind == ValueKind::E4m3Rows;
+    if (info.kind == ValueKind::F32Rows || isHalf || isByte)
+      std::memset(to, 0, padded * (isByte ? 1 : isHalf ? 2 : 4));
     for (int64_t c = 0; c < info.columns; ++c) {
       const int64_t i = r * info.columns + c;
       if (info.kind == ValueKind::F32Rows) {
         std::memcpy(to + 4 * c, &from.floats[i], 4);
-      } else if (info.kind == ValueKind::Bf16Rows) {
-        const uint16_t bits = numerics::toBf16(from.floats[i]);
+      } else if (isHalf) {
+        const uint16_t bits = info.kind == ValueKind::F16Rows ? numerics::toF16(from.floats[i])
+                                                              : numerics::toBf16(from.floats[i]);
         std::memcpy(to + 2 * c, &bits, 2);
+      } else if (isByte) {
+        to[abi::operandPlace(uint64_t(c))] =
+            info.kind == ValueKind::E4m3Rows
+                ? numerics::toE4m3(from.floats[i])
+                : static_cast<uint8_t>(static_cast<int8_t>(from.floats[i]));
       } else if (info.kind != ValueKind::QuantRows) {
         std::memcpy(to + (info.kind == ValueKind::IndexRows ? 4 : 8) * c, &from.ints[i],
                     info.kind == ValueKind::IndexRows ? 4 : 8);
@@ -306,6 +343,10 @@ std::vector<uint8_t> RowBench::packed(int v) const {
 
 std::vector<uint8_t> RowBench::packedMeta(int v) const {
   const Rows &from = rows(v);
+  if (from.isRowScaled()) {
+    const auto *scales = reinterpret_cast<const uint8_t *>(from.rowScales.data());
+    return {scales, scales + from.rowScales.size() * abi::kRowScaleBytes};
+  }
   const uint64_t stride = abi::actMetaRowBytes(uint64_t(from.columns));
   std::vector<uint8_t> bytes(uint64_t(from.rows) * stride, 0xee);
   for (int64_t r = 0; r < from.rows; ++r)
@@ -352,7 +393,7 @@ std::string RowBench::run(const HostImage &image) {
     }
     buffers_[v] = info.kind == ValueKind::Parameter ? parameters_.at(v) : packed(v);
     slots[info.slot] = reinterpret_cast<uint64_t>(buffers_[v].data());
-    if (info.kind == ValueKind::QuantRows) {
+    if (hasScaleSlot(info.kind)) {
       meta_[v] = packedMeta(v);
       slots[info.slot + 1] = reinterpret_cast<uint64_t>(meta_[v].data());
     }

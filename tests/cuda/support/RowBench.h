@@ -27,7 +27,8 @@ public:
   int partials(int64_t runs, uint64_t seed);
   int vectorParameter(int64_t columns, uint64_t seed);
   int table(const char *format, const char *layout, int64_t columns, uint32_t group);
-  int cache(uint32_t heads, uint32_t headDim, uint32_t blockTokens);
+  int cache(uint32_t heads, uint32_t headDim, uint32_t blockTokens,
+            abi::KvFormat format = abi::KvFormat::Bf16);
   int add(int a, int b, bool inner = false);
   int mul(int a, int b, bool inner = false);
   int addBias(int a, int bias, bool inner = false);
@@ -39,8 +40,9 @@ public:
   std::vector<int> split(int a, std::vector<int64_t> widths, int64_t interleave,
                          bool inner = false);
   int select(int a, bool inner = false);
-  int round(int a, bool inner = false);
-  int quantize(int a, bool floatScale);
+  int layerNorm(int a, int gamma, int beta, bool inner = false);
+  int round(int a, bool inner = false, reference::RowKind kind = reference::RowKind::Bf16);
+  int quantize(int a, reference::RowKind kind);
   int argmax(int a);
   int argmaxPartial(int a);
   int argmaxFold(int a);
@@ -74,6 +76,8 @@ protected:
   std::vector<bool> given_;                            ///< per value: an operand
   std::optional<cuda::LaunchShape> shape_;
   int slots_ = 1;
+
+  void writeCache(const reference::KvRun &run, uint32_t sequence, uint32_t position, uint32_t head);
 
   // The cache: pages of blockTokens, handed out backwards; two sequences.
   int cache_ = -1;
