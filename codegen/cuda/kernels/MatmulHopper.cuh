@@ -93,6 +93,8 @@ public:
     constexpr u32 kEarly = Weights::kBlocks < Tile::kStages ? Weights::kBlocks : Tile::kStages;
     const u32 first = blockIndex();
     StageCursor<Tile::kStages> at;
+    for (u32 map = 0; map < (Weights::kScaled ? 3 : 2); ++map)
+      prefetchTensorMap(maps_.map[map]);
     for (u32 block = 0; block < kEarly; ++block)
       loadWeights(first, block, block);
     waitForPrior();
@@ -319,16 +321,19 @@ template <class Epilogue, u32 kStrips, u32 kTiles>
 inline void storeHopperTile(const KernelArgs &args, const Sums<kStrips, kTiles> &sums, u32 strip,
                             u32 firstRow, u32 rows) {
   INGOT_UNROLL
-  for (u32 n = 0; n < kTiles; ++n)
+  for (u32 n = 0; n < kTiles; ++n) {
+    if (firstRow + n * 8 >= rows)
+      continue; // and tiles stay apart: there are no registers for several at once
     INGOT_UNROLL
-  for (u32 second = 0; second < 2; ++second) {
-    const u32 row = firstRow + n * 8 + laneId() % 4 * 2 + second;
-    Values<2 * kStrips> v;
-    INGOT_UNROLL
-    for (u32 i = 0; i < 2 * kStrips; ++i)
-      v.x[i] = sums.x[i / 2][n][second + i % 2 * 2];
-    Epilogue::template apply<2 * kStrips>(
-        args, Spot{row, strip * kStripRows, laneId() / 4, row < rows}, v);
+    for (u32 second = 0; second < 2; ++second) {
+      const u32 row = firstRow + n * 8 + laneId() % 4 * 2 + second;
+      Values<2 * kStrips> v;
+      INGOT_UNROLL
+      for (u32 i = 0; i < 2 * kStrips; ++i)
+        v.x[i] = sums.x[i / 2][n][second + i % 2 * 2];
+      Epilogue::template apply<2 * kStrips>(
+          args, Spot{row, strip * kStripRows, laneId() / 4, row < rows}, v);
+    }
   }
 }
 
@@ -348,7 +353,7 @@ inline void initHopperBarriers() {
 template <class Config, class Tile, class Epilogue>
 inline void matmulHopper(const KernelArgs &args, const TensorMaps &maps) {
   using Shape = HopperShape<Config, Tile>;
-  // What the loading warpgroup keeps, and the others get: 128 * 40 + 256 * 232 registers.
+  // What the loading warpgroup keeps, and the others get: 128 * 24 + 256 * 240 registers.
   constexpr bool kShares = Tile::kConsumers == 2;
   allowNext();
   const u32 rows = rowsOf<Config>(args), tokenTiles = ceilDiv(rows, Tile::kTokens);
@@ -358,13 +363,13 @@ inline void matmulHopper(const KernelArgs &args, const TensorMaps &maps) {
   initHopperBarriers<Config, Tile>();
   if (threadIndex() >= Tile::kConsumers * kWarpgroup) {
     if constexpr (kShares)
-      releaseRegisters<40>();
+      releaseRegisters<24>();
     if (threadIndex() == Tile::kConsumers * kWarpgroup)
       HopperProducer<Config, Tile>(maps, places).run();
     return;
   }
   if constexpr (kShares)
-    claimRegisters<232>();
+    claimRegisters<240>();
   waitForPrior();
   HopperConsumer<Config, Tile> consumer;
   INGOT_LOOP
