@@ -329,9 +329,11 @@ private:
       return true;
     case OpKind::KvAppend: {
       const ProgramValue &cache = value(op.operands[0]);
-      line(format("appendKv<%u, %u, %u>(team, batch, token, args.slot[%d], %s, %s);",
-                  cache.kv.kvHeads, cache.kv.headDim, cache.kv.blockTokens, cache.slot,
-                  operand(op, 1).c_str(), operand(op, 2).c_str()));
+      line(format("appendKv<%u, %u, %u, static_cast<abi::KvFormat>(%u)>(team, batch, token, "
+                  "args.slot[%d], %s, %s);",
+                  cache.kv.kvHeads, cache.kv.headDim, cache.kv.blockTokens,
+                  static_cast<unsigned>(cache.kvFormat), cache.slot, operand(op, 1).c_str(),
+                  operand(op, 2).c_str()));
       return true;
     }
     case OpKind::Argmax:

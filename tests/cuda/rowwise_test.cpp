@@ -42,13 +42,13 @@ RowBench rounded(int64_t width, RowKind kind, bool layer) {
 }
 
 /// What fuse-rope-kv makes of a merged projection.
-RowBench ropeKv(int64_t headDim, bool norms) {
+RowBench ropeKv(int64_t headDim, bool norms, abi::KvFormat format = abi::KvFormat::Bf16) {
   const int64_t heads = 4, kvHeads = 2;
   RowBench p("rope_kv_" + std::to_string(headDim), 9);
   const int qkv = p.input((heads + 2 * kvHeads) * headDim, 5);
   const int angles = p.input(headDim, 6);
   const int gamma = p.vectorParameter(norms ? headDim : (heads + 2 * kvHeads) * headDim, 7);
-  const int cache = p.cache(uint32_t(kvHeads), uint32_t(headDim), 16);
+  const int cache = p.cache(uint32_t(kvHeads), uint32_t(headDim), 16, format);
   const int biased = norms ? qkv : p.addBias(qkv, gamma, true);
   const std::vector<int> parts =
       p.split(biased, {heads * headDim, kvHeads * headDim, kvHeads * headDim}, 0, /*inner=*/true);
@@ -103,8 +103,10 @@ TEST_CASE("chains of row-wise ops have the bits of the reference") {
   benches.push_back(chain(1100, true));
   benches.push_back(chain(8300, false)); // rows that do not all fit shared memory
   benches.push_back(ropeKv(64, true));
-  benches.push_back(ropeKv(24, true));
-  benches.push_back(ropeKv(6, false));
+  benches.push_back(ropeKv(24, true, abi::KvFormat::Int8));
+  benches.push_back(ropeKv(256, false, abi::KvFormat::Int8));
+  benches.push_back(ropeKv(6, false, abi::KvFormat::E4m3));
+  benches.push_back(ropeKv(36, true, abi::KvFormat::F16));
   benches.push_back(tables(100));
   benches.push_back(returned(70));
   benches.push_back(returned(1500));

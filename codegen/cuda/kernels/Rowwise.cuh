@@ -14,6 +14,7 @@
 // quantizeRow, appendKv, argmax...) asks for columns. Columns behind kColumns are never asked for.
 #pragma once
 
+#include "codegen/cuda/kernels/RowwiseCache.h"
 #include "codegen/cuda/kernels/RowwiseNorms.h"
 #include "codegen/cuda/kernels/RowwiseValues.h"
 
@@ -88,18 +89,6 @@ inline MemoryRow<Row::kColumns> keep(const T &team, const Row &row, float *share
   storeRow(team, row, shared);
   team.sync();
   return {shared};
-}
-
-/// Eight columns as bfloat16.
-inline uint4 packEight(const Quad &a, const Quad &b) {
-  return uint4{packBf16(a.x[0], a.x[1]), packBf16(a.x[2], a.x[3]), packBf16(b.x[0], b.x[1]),
-               packBf16(b.x[2], b.x[3])};
-}
-
-/// As fp16; what is beyond 65504 becomes that.
-inline uint4 packEightF16(const Quad &a, const Quad &b) {
-  return uint4{packF16(a.x[0], a.x[1]), packF16(a.x[2], a.x[3]), packF16(b.x[0], b.x[1]),
-               packF16(b.x[2], b.x[3])};
 }
 
 template <bool kF16, class T, class Row>
@@ -201,40 +190,6 @@ inline void quantizeRow(const T &team, const Row &row, u8 *to, numerics::ActGrou
     *reinterpret_cast<u32 *>(to + c) = word;
     if (laneId() % 8 == 0)
       meta[c / 32] = {scale.exponent, -8 * total};
-  }
-}
-
-/// Rounds the token's keys and values to bfloat16 and writes them to its place in the cache, with
-/// zeros behind each head.
-template <u32 kHeads, u32 kHeadDim, u32 kBlockTokens, class T, class Keys, class Values>
-inline void appendKv(const T &team, const abi::BatchView &batch, u32 token, u64 slot,
-                     const Keys &keys, const Values &values) {
-  constexpr abi::KvRowsLayout kLayout = {1, kHeads, kHeadDim, kBlockTokens};
-  constexpr u32 kChunks = kLayout.rowElements() / 8; // of a row of one head
-  const auto &view = *reinterpret_cast<const abi::KvView *>(slot);
-  const u32 position = batch.kvPositions[token];
-  const u32 block =
-      view.table[batch.tokenSequence[token] * view.tablePitch + position / kBlockTokens];
-  u8 *place = view.pool + block * view.blockBytes + position % kBlockTokens * kLayout.rowBytes();
-  const auto write = [&](const auto &row, u32 head, u32 d, u8 *to) {
-    if constexpr (kHeadDim % 8 == 0) {
-      if (d < kHeadDim)
-        store128(to, packEight(row.quad(head * kHeadDim + d), row.quad(head * kHeadDim + d + 4)));
-      else
-        store128(to, uint4{0, 0, 0, 0});
-    } else {
-      Quad q[2] = {};
-      for (u32 i = 0; i < 8; ++i)
-        if (d + i < kHeadDim)
-          q[i / 4].x[i % 4] = row.one(head * kHeadDim + d + i);
-      store128(to, packEight(q[0], q[1]));
-    }
-  };
-  for (u32 i = team.thread; i < kHeads * kChunks; i += T::kThreads) {
-    const u32 head = i / kChunks, d = i % kChunks * 8;
-    u8 *to = place + head * kLayout.headBytes() + d * 2;
-    write(keys, head, d, to);
-    write(values, head, d, to + kLayout.valuesAt());
   }
 }
 
