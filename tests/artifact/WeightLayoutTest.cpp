@@ -40,8 +40,10 @@ TEST_CASE("interleaved panels take the number of rows up to a multiple of 32 out
 }
 
 TEST_CASE("every row has its own slot and rowAt is the inverse") {
-  for (uint32_t interleave : {0u, 16u})
-    for (uint64_t rows : {2, 32, 34, 64, 66, 130}) {
+  for (uint32_t interleave : {0u, 16u, 32u, 96u})
+    for (uint64_t rows : {2, 32, 34, 64, 66, 130, 192, 288}) {
+      if (interleave > 16 && rows % interleave != 0)
+        continue;
       const auto layout = make("int8", "panel32", {rows, 40}, 32, interleave);
       std::set<uint64_t> slots;
       for (uint64_t row = 0; row < rows; ++row) {
@@ -67,6 +69,17 @@ TEST_CASE("interleaving puts gate rows left and up rows right in each panel") {
   CHECK(layout->rowAt(2, 24) == -1);
 }
 
+TEST_CASE("heads are interleaved so that a panel holds rows of both halves of one head") {
+  const auto layout = make("bf16", "mma16", {3 * 64, 40}, 0, 64);
+  CHECK(layout->units == 6);
+  CHECK(layout->rowAt(0, 0) == 0);
+  CHECK(layout->rowAt(0, 16) == 32);
+  CHECK(layout->rowAt(1, 3) == 19);
+  CHECK(layout->rowAt(1, 31) == 63);
+  CHECK(layout->rowAt(4, 0) == 128);
+  CHECK(layout->rowAt(5, 17) == 128 + 32 + 17);
+}
+
 TEST_CASE("combinations without a layout are refused with the reason") {
   const auto reason = [](const Result<WeightLayout> &layout) {
     REQUIRE(layout.status().id() == "weight-layout");
@@ -80,6 +93,8 @@ TEST_CASE("combinations without a layout are refused with the reason") {
   CHECK_FALSE(make("bf16", "panel32", {32, 32}, 32).isOk());
   CHECK_FALSE(make("bf16", "panel32", {33, 32}, 0, 16).isOk()); // odd rows
   CHECK_FALSE(make("bf16", "panel32", {32, 32}, 0, 8).isOk());
+  CHECK(reason(make("bf16", "mma16", {96, 32}, 0, 64)).find("whole heads") != std::string::npos);
+  CHECK_FALSE(make("f32", "row", {64}, 0, 64).isOk());
   CHECK_FALSE(make("f32", "row", {}).isOk());
   CHECK_FALSE(make("f32", "row", {1, 2, 3}).isOk());
   CHECK_FALSE(make("f32", "row", {0}).isOk());
