@@ -5,6 +5,7 @@ usage: second.py BIN_DIR [--quick] [ROW...]     --quick: smaller counts, no sani
        second.py --list
 Exit code 0: all good; 1: a proof failed; 2: only speed is missing.
 """
+import json
 import pathlib
 import sys
 
@@ -71,6 +72,15 @@ def device(acceptance, table):
         catch(table, acceptance, program.name, f"conformance, graphs, faults ({program.name})")
 
 
+def host(acceptance, table):
+    """What the host does for a step of 64 sequences: plan, tables, graph parameters, ids, text."""
+    times = json.loads(call(acceptance.program("ingot-host-step"), 300, "--json"))
+    for output, time in times.items():
+        table.add(f"host work per step, 64 sequences, {output}, the driver's own time left out", "100 us",
+                  f"{time['median_us']:.1f} us (99 of 100 steps: {time['p99_us']:.1f} us)", time["median_us"] <= 100,
+                  speed=True)
+
+
 def size(acceptance, table):
     """The runtime stays small and needs no toolkit."""
     stripped = acceptance.test.dir / "ingot"
@@ -89,7 +99,7 @@ def gpu(acceptance, table):
     table.add("the bars of the H200", "tests/gpu/run", "a GPU is here: run tests/gpu/run", False)
 
 
-ROWS = {function.__name__: function for function in (tester, kernels, models, cubins, device, size, gpu)}
+ROWS = {function.__name__: function for function in (tester, kernels, models, cubins, device, host, size, gpu)}
 
 if __name__ == "__main__":
     sys.exit(main_of(__doc__, ROWS, Acceptance, sys.argv[1:]))
