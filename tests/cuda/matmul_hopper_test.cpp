@@ -155,7 +155,7 @@ static const Mistake kMistakes[] = {
     {"rows_of_the_wrong_place", "place % places_.tokenTiles", "0 * places_.tokenTiles"},
 };
 
-TEST_CASE("mistakes of a kernel of sm_90a are found") {
+TEST_CASE("mistakes of a kernel of sm_90a are found", "[host]") {
   MatmulBench bench({"mistakes", "bf16", 40, 1200}, 70); // twice around the ring, two places
   const cuda::KernelSource kernel = hopperOf(bench, 65);
   std::vector<cuda::KernelSource> kernels;

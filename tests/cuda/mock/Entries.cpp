@@ -331,6 +331,32 @@ Code cuEventSynchronize(Event event) {
 Code cuModuleLoadData(Module *module, const void *image) {
   return call("cuModuleLoadData", AContext, "", [&](State &) { return loadModule(module, image); });
 }
+// What the tests of kernels call (tests/cuda/support/GpuImage.cpp): at once, on ordinary memory.
+Code cuMemAllocManaged(Pointer *pointer, size_t bytes, unsigned) {
+  return call("cuMemAllocManaged", AContext, std::to_string(bytes), [&](State &) {
+    *pointer = reinterpret_cast<Pointer>(std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096));
+    return *pointer ? kSuccess : kOutOfMemory;
+  });
+}
+Code cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigned gridZ,
+                    unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes, Stream,
+                    void **parameters, void **) {
+  return call("cuLaunchKernel", AContext, function->name, [&](State &) -> Code {
+    if (gridZ != 1 || blockY != 1 || blockZ != 1 || sharedBytes > function->dynamicShared)
+      return kInvalidValue;
+    NodeRecord node;
+    node.function = function;
+    node.kernel.gridX = gridX, node.kernel.gridY = gridY, node.kernel.blockX = blockX;
+    node.kernel.sharedBytes = sharedBytes;
+    std::memcpy(node.slots, parameters[0], sizeof node.slots);
+    if (function->module->kernels.at(function->name).takesMaps)
+      std::memcpy(&node.maps, parameters[1], sizeof node.maps);
+    return launchKernel(node);
+  });
+}
+Code cuCtxSynchronize() {
+  return call("cuCtxSynchronize", AContext, "", [](State &) { return kSuccess; });
+}
 Code cuModuleUnload(Module module) {
   return call("cuModuleUnload", AContext, "", [&](State &s) { return destroy(s.modules, module); });
 }

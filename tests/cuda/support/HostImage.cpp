@@ -1,6 +1,7 @@
 #include "tests/cuda/support/HostImage.h"
 
 #include "codegen/cuda/HostCompiler.h"
+#include "tests/cuda/support/GpuImage.h"
 
 #include <dlfcn.h>
 #include <sys/mman.h>
@@ -37,6 +38,11 @@ Result<std::unique_ptr<HostImage>> HostImage::load(std::span<const uint8_t> obje
 }
 
 Result<std::unique_ptr<HostImage>> HostImage::build(std::span<const cuda::KernelSource> sources) {
+  if (gpuWanted()) {
+    std::unique_ptr<HostImage> image(new HostImage);
+    INGOT_ASSIGN(image->gpu_, GpuImage::build(sources));
+    return image;
+  }
   cuda::HostCompileOptions options;
   options.processes = 2;
 #ifdef __SANITIZE_ADDRESS__
@@ -62,8 +68,18 @@ std::vector<std::string> HostImage::kernels() const {
   return names;
 }
 
+std::vector<uint32_t> HostImage::unitsHere(std::span<const uint32_t> architectures) {
+  std::vector<uint32_t> here;
+  for (const uint32_t architecture : architectures)
+    if (!gpuWanted() || architecture == GpuImage::matrixUnit())
+      here.push_back(architecture);
+  return here;
+}
+
 std::string HostImage::launch(const std::string &kernel, std::span<const uint64_t> slots,
                               const Launch &launch) const {
+  if (gpu_)
+    return gpu_->launch(kernel, slots, launch);
   char error[4096];
   const int failed = launch_(kernel.c_str(), slots.data(), static_cast<uint32_t>(slots.size()),
                              &launch, error, sizeof error);

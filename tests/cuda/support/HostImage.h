@@ -1,7 +1,8 @@
 // A shared object of host-built kernels (codegen/cuda/HostCompiler.h) in this process.
 //
 // A kernel's test is: sources from the emitter -> HostImage::build -> runAllOrders on its own
-// buffers -> comparison with the reference. Addresses of host memory are the slots.
+// buffers -> comparison with the reference. Addresses of host memory are the slots. The same tests
+// run on a GPU: GpuImage.h.
 #pragma once
 
 #include "codegen/cuda/CudaKernel.h"
@@ -15,6 +16,8 @@
 #include <vector>
 
 namespace ingot::test {
+
+class GpuImage;
 
 class HostImage {
 public:
@@ -39,8 +42,12 @@ public:
                            gpu::host::Launch launch, const std::function<void()> &prepare,
                            const std::function<std::vector<uint8_t>()> &result) const;
 
+  /// Those of `architectures` whose matrix unit the kernels run on: all of them on the host.
+  static std::vector<uint32_t> unitsHere(std::span<const uint32_t> architectures);
+
 private:
   HostImage() = default;
+  std::unique_ptr<GpuImage> gpu_; ///< in place of the rest
   int file_ = -1;
   void *library_ = nullptr;
   gpu::host::KernelListFn list_ = nullptr;
