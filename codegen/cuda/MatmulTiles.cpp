@@ -64,7 +64,10 @@ uint32_t ManyTile::stageBytes(const MatmulShape &shape) const {
 ManyTile chooseManyTile(const MatmulShape &shape, TokenBound bound) {
   ManyTile tile{4, 128, 2, 256};
   // Sums of a group, of a slice and of the slices before: three sets of registers.
-  const bool threeSums = shape.isScaled() && shape.slices() > 1;
+  // mma.sync of fp8 is several instructions on sm_90 and keeps more of them.
+  const bool threeSums =
+      shape.isScaled() &&
+      (shape.slices() > 1 || (shape.byteRows && shape.format == WeightFormat::E4m3));
   if (bound.maxTokens <= 64 || threeSums)
     tile.tokens = 64;
   // Up to 64 tokens memory is the limit still: rather small tiles than idle multiprocessors.

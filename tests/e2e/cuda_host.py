@@ -6,6 +6,7 @@ usage: cuda_host.py BIN_DIR MOCK_DRIVER [every]     every: all formats, longer d
 Compared with the reference (tolerance 0), with themselves (chunks, neighbours, the order in which threads
 run, preemption) and with the CPU target at the same recipe (forced tokens; counted limits).
 """
+import json
 import os
 import pathlib
 import shutil
@@ -136,7 +137,50 @@ def main():
         if index == 1: # the smaller model: many steps
             hopper(test, folder, artifact, "--quant", *quant)
             crowd(test, artifact, *((60, 1, 4) if every else CROWD))
+    formats(test, every)
+    if every:
+        profiles(test)
     test.finish()
+
+
+def formats(test, every):
+    """Rows of 8 bits and weights of other numbers: the answers of the reference."""
+    cases = [("int8", "--activations", "int8", "--profile", "fast")]
+    if every:
+        cases += [("fp8", "--activations", "fp8"), ("fp8", "--group", "128"), ("fp16",),
+                  ("int8", "--activations", "int8", "--group", "64", "--head-quant", "bf16")]
+    for index, quant in enumerate(cases):
+        path = test.dir / f"format{index}.ingot"
+        done = test.tool("ingotc", harness.GOLDENS / "qwen3", "-o", path, "--target", "cuda-host", "--max-tokens", 64,
+                         "--token-buckets", 16, "--quant", *quant, timeout=900)
+        test.check(done.returncode == 0, f"ingotc {quant}: {done.stderr}")
+        known_answers(test, path, f"qwen3 {' '.join(quant)}")
+
+
+def profiles(test):
+    """Invariant: the number of tokens of a step moves no bit. Fast: it does, where K is long enough for slices."""
+    model = test.dir / "long"
+    model.mkdir()
+    config = json.loads((harness.GOLDENS / "qwen3" / "config.json").read_text())
+    config.update(hidden_size=512, intermediate_size=512, num_hidden_layers=1)
+    (model / "config.json").write_text(json.dumps(config))
+    file = harness.token_file(test.dir / "long.json", [[1 + i * 7 % (config["vocab_size"] - 1) for i in range(40)]])
+    got = {}
+    for profile in ("invariant", "fast"):
+        path = test.dir / f"{profile}.ingot"
+        done = test.tool("ingotc", model, "-o", path, "--target", "cuda-host", "--max-tokens", 64, "--token-buckets", 16,
+                         "--random-weights", 3, "--profile", profile, timeout=900)
+        test.check(done.returncode == 0, f"--profile {profile}: {done.stderr}")
+        test.settings(arch=90)
+        got[profile] = [bits.logprobs(test, path, file, "--device", "cuda", *flags)
+                        for flags in ((), ("--max-tokens-per-step", 5), ("--max-tokens-per-step", 40))]
+        shown = test.json("ingot", "inspect", path, "--json")["profile"]
+        test.check(shown == profile, f"inspect shows profile {shown}, not {profile}")
+    whole, steps, again = got["invariant"]
+    test.check(whole == steps == again, "profile invariant: the size of steps changes bits")
+    whole, steps, again = got["fast"]
+    test.check(whole == again, "profile fast: bits differ inside a bucket")
+    test.check(whole != steps, "profile fast: both buckets give the same bits; the test is blind")
 
 
 def crowd(test, artifact, requests, seed, divisor):

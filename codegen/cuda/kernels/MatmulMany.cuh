@@ -213,15 +213,13 @@ private:
   void multiplyBytes(const u8 *stage, u32 block) {
     const u8 *rows = stage + Shape::kWeightBytes;
     const u8 *strips = stage + warpId() % Tile::kPanels * 2 * Weights::kBlockBytes + laneId() * 16;
-    uint4 words[2][Weights::kWords];
     u32 a[2][2][4]; // [half][strip]
     INGOT_UNROLL
     for (u32 half = 0; half < 2; ++half)
       INGOT_UNROLL
-    for (u32 s = 0; s < 2; ++s) {
-      loadWords(words[s], strips + s * Weights::kBlockBytes, half);
-      operandBytes<Config::kWeights>(a[half][s], words[s][half]);
-    }
+    for (u32 s = 0; s < 2; ++s)
+      operandBytes<Config::kWeights>(a[half][s],
+                                     load128(strips + s * Weights::kBlockBytes + half * 512));
     // A chain may end in the middle: then the rows of a tile are read once per half.
     constexpr u32 kPasses = Weights::kGroupEnds == 2 ? 2 : 1;
     INGOT_UNROLL
