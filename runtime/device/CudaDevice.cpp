@@ -227,6 +227,7 @@ Status CudaDevice::submit(const Program &program, const Step &step, InFlight &in
 
 Ticket CudaDevice::launch(const Program &program, const Step &step) {
   InFlight &inFlight = inFlight_[++launched_ % kSlots];
+  assert(!inFlight.pending && "more steps in flight than the device holds");
   inFlight.number = launched_;
   inFlight.pending = false;
   inFlight.program = program.name;

@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <set>
+#include <sstream>
 
 using namespace ingot;
 using namespace ingot::testing;
@@ -112,6 +114,46 @@ TEST_CASE("a schedule is one chain: tables, kernels, results") {
   // Six schedules of the plan, two of the probe.
   CHECK(MockPanel::lines(graphs, "graph 8 node").size() == 4);
   CHECK(MockPanel::lines(graphs, "graph 9").empty());
+}
+
+TEST_CASE("scratch of one kernel never reaches the counters of another") {
+  Machine machine;
+  machine.capabilityMajor = 9;
+  const MockPanel panel(machine);
+  test::TempDir dir;
+  FakeOptions fake;
+  fake.gpu = {{"sm_90a", fakeCubin()}};
+  fake.gpuScratch = true;
+  writeFakeArtifact(dir.file("fake.ingot"), fake);
+  SessionOptions options;
+  options.device = "cuda";
+  options.cpu.threads = 1;
+  auto session = Session::open(dir.file("fake.ingot"), options);
+  INFO(session.status().toString());
+  REQUIRE(session.isOk());
+  const std::string graphs = panel.graphs();
+  // The last slot of each kernel, wherever it is launched.
+  const auto scratchOf = [&](const std::string &kernel) {
+    std::set<uint64_t> places;
+    for (int graph = 1; graph <= 8; ++graph)
+      for (const std::string &line :
+           MockPanel::lines(graphs, "graph " + std::to_string(graph) + " slots " + kernel + " ")) {
+        std::istringstream in(line.substr(line.find(kernel) + kernel.size()));
+        uint64_t last = 0;
+        for (uint64_t slot; in >> slot && slot != 0;)
+          last = slot;
+        places.insert(last);
+      }
+    REQUIRE(places.size() == 1);
+    return *places.begin();
+  };
+  const uint64_t begin = scratchOf("fake_append");
+  CHECK(scratchOf("fake_logits") == begin + 4096);
+  CHECK(scratchOf("fake_argmax") == begin + 4096 - 1024);
+  // Counters of the widest, then the most that any has behind its own.
+  CHECK(
+      MockPanel::lines(panel.calls(), "cuMemAlloc " + std::to_string(4096 + 8192 - 1024)).size() ==
+      1);
 }
 
 TEST_CASE("kernels wait for each other's end where nothing else is known") {

@@ -162,6 +162,14 @@ TargetProgram makeGpuProgram(const Manifest &cpu, const FakeOptions &options) {
   program.kernels[2].levels = options.gpuLevels;
   if (options.large)
     enlarge(program);
+  if (options.gpuScratch) {
+    constexpr uint64_t kScratch[] = {4096, 512, 8192}, kCounters[] = {4096, 0, 1024};
+    for (size_t i = 0; i < std::size(kScratch); ++i) {
+      program.kernels[i].scratchBytes = kScratch[i];
+      program.kernels[i].counterBytes = kCounters[i];
+    }
+    program.memory.scratchBytesPerWorker = kCounters[0] + kScratch[2] - kCounters[2];
+  }
   KvGroup &group = program.plan.kvGroups[0];
   group.format = kKvFormatRows;
   group.blockBytes = program.memory.kvBlockBytes = kvBlockBytes(group);

@@ -24,6 +24,8 @@ struct FakeOptions {
   std::vector<FakeGpuImage> gpu;                 ///< not empty: a program for target "cuda", too
   uint32_t gpuThreads = 128, gpuShared = 0;      ///< of the fake_append kernel
   std::vector<artifact::LevelShape> gpuLevels{}; ///< of the fake_argmax kernel; slot 2 is `gain`
+  bool gpuScratch =
+      false; ///< the model's kernels ask for scratch, the first and third with counters
   /// The program for the GPU has the launches, layers and limits of a model with eight billion
   /// parameters; for images whose kernels are not executed.
   bool large = false;

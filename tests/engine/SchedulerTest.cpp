@@ -52,6 +52,19 @@ TEST_CASE("nothing to do is an empty plan") {
   REQUIRE(bench.step().chunks.empty());
 }
 
+TEST_CASE("tokens behind the end are never computed") {
+  Bench bench(32);
+  Sequence &sequence = bench.add(3);
+  sequence.computeEnd = 4; // two answers, the second of which nothing follows
+  REQUIRE(bench.step().tokens == 3);
+  REQUIRE(bench.step().tokens == 1);
+  REQUIRE(sequence.length() == 5);
+  REQUIRE(sequence.pending() == 0);
+  REQUIRE(bench.step().chunks.empty());
+  bench.scheduler.remove(sequence);
+  REQUIRE(bench.pool.freeBlocks() == 32);
+}
+
 TEST_CASE("a prompt longer than the budget is read in chunks and returns one row") {
   Bench bench(32);
   bench.add(70);

@@ -73,6 +73,15 @@ static Code checkEdges(const GraphRecord &graph) {
   return kSuccess;
 }
 
+/// "graph 1 slots fake_append 7f..., ...": the addresses that a kernel is given.
+static std::string slotsOf(uint64_t number, const NodeRecord &node) {
+  std::string line = format("graph %llu slots %s", static_cast<unsigned long long>(number),
+                            node.function->name.c_str());
+  for (const uint64_t slot : node.slots)
+    line += format(" %llu", static_cast<unsigned long long>(slot));
+  return line + "\n";
+}
+
 Code instantiate(GraphExec *exec, GraphRecord &graph, InstantiateParams &params) {
   State &s = state();
   const std::vector<NodeRecord *> order = sorted(graph);
@@ -95,7 +104,9 @@ Code instantiate(GraphExec *exec, GraphRecord &graph, InstantiateParams &params)
     }
     index[node] = nodes.size();
     nodes.push_back(*node);
-    if (!node->isKernel) {
+    if (node->isKernel) {
+      s.graphs += slotsOf(made->number, *node);
+    } else {
       made->place[node] = made->copies.size();
       made->copies.push_back(node->copy);
     }
