@@ -6,8 +6,12 @@ usage: second.py BIN_DIR [--quick] [ROW...]     --quick: smaller counts, no sani
 Exit code 0: all good; 1: a proof failed; 2: only speed is missing.
 """
 import json
+import math
+import os
 import pathlib
+import random
 import sys
+import time
 
 from table import ROOT, call, main_of
 import harness
@@ -81,6 +85,77 @@ def host(acceptance, table):
                   speed=True)
 
 
+CONFIG_8B = TESTS / "bench/configs/llama-3.1-8b/config.json"
+
+
+def random_checkpoint(folder, layers, vocabulary):
+    """A checkpoint with the shapes of the 8B model, its layers and vocabulary cut; weights of about 0.01. Its bytes."""
+    config = {**json.loads(CONFIG_8B.read_text()), "num_hidden_layers": layers, "vocab_size": vocabulary,
+              "tie_word_embeddings": True, "bos_token_id": 1, "eos_token_id": 2}
+    (folder / "config.json").write_text(json.dumps(config))
+    hidden, inner, kv = 4096, 14336, 1024
+    shapes = {"model.embed_tokens.weight": (vocabulary, hidden), "model.norm.weight": (hidden,)}
+    for layer in range(layers):
+        of = f"model.layers.{layer}."
+        shapes |= {of + "input_layernorm.weight": (hidden,), of + "post_attention_layernorm.weight": (hidden,),
+                   of + "self_attn.q_proj.weight": (hidden, hidden), of + "self_attn.k_proj.weight": (kv, hidden),
+                   of + "self_attn.v_proj.weight": (kv, hidden), of + "self_attn.o_proj.weight": (hidden, hidden),
+                   of + "mlp.gate_proj.weight": (inner, hidden), of + "mlp.up_proj.weight": (inner, hidden),
+                   of + "mlp.down_proj.weight": (hidden, inner)}
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 2 * math.prod(shape)
+        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    block = bytearray(8 << 20)
+    block[0::2] = random.Random(1).randbytes(len(block) // 2)
+    block[1::2] = bytes(0x3C | byte & 0x80 for byte in random.Random(2).randbytes(len(block) // 2))
+    with open(folder / "model.safetensors", "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for begin in range(0, end, len(block)):
+            file.write(block[:end - begin])
+        file.flush()
+        os.fsync(file.fileno())
+    return end
+
+
+def write_rate(path, bytes_):
+    """Bytes per second of writing a file and waiting for the disk."""
+    block = bytes(8 << 20)
+    begin = time.monotonic()
+    with open(path, "wb") as file:
+        for _ in range(0, bytes_, len(block)):
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+    rate = bytes_ / (time.monotonic() - begin)
+    path.unlink()
+    return rate
+
+
+def compile_time(acceptance, table):
+    """The 8B model, int4, one architecture: kernels not cached; packing beside the disk."""
+    flags = ("--quant", "int4", "--group", 128, "--target", "cuda:sm_90a", "--no-known-answers", "--json")
+
+    def seconds(*command):
+        report = json.loads(call(acceptance.program("ingotc"), *command, *flags).split("\n{", 1)[0])
+        return {stage["name"]: stage["seconds"] for stage in report["stages"]}
+
+    kernels = seconds(CONFIG_8B.parent, "--random-weights", 1, "--dry-run", "--no-kernel-cache")
+    total = sum(spent for name, spent in kernels.items() if name != "total")
+    table.add("8B int4 for sm_90a and PTX, kernels not cached, beside packing", "60 s", f"{total:.1f} s", total <= 60, speed=True)
+    folder = pathlib.Path(acceptance.test.dir) / "checkpoint"
+    folder.mkdir()
+    bytes_ = random_checkpoint(folder, 2, 32000)
+    packing = seconds(folder, "-o", folder / "packed.ingot")["weights and file"]
+    written = (folder / "packed.ingot").stat().st_size
+    disk = write_rate(folder / "other", bytes_)
+    table.add("packing its weights", "as fast as this disk writes them",
+              f"{bytes_ / packing / 1e6:.0f} MB/s of checkpoint, {written / packing / 1e6:.0f} MB/s written; "
+              f"the disk writes {disk / 1e6:.0f} MB/s", bytes_ / packing >= disk, speed=True)
+
+
 def size(acceptance, table):
     """The runtime stays small and needs no toolkit."""
     stripped = acceptance.test.dir / "ingot"
@@ -99,7 +174,7 @@ def gpu(acceptance, table):
     table.add("the bars of the H200", "tests/gpu/run", "a GPU is here: run tests/gpu/run", False)
 
 
-ROWS = {function.__name__: function for function in (tester, kernels, models, cubins, device, host, size, gpu)}
+ROWS = {function.__name__: function for function in (tester, kernels, models, cubins, device, host, compile_time, size, gpu)}
 
 if __name__ == "__main__":
     sys.exit(main_of(__doc__, ROWS, Acceptance, sys.argv[1:]))
