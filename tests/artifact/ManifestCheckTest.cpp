@@ -304,6 +304,24 @@ TEST_CASE("schedules that do not fit the plan are refused") {
       });
 }
 
+TEST_CASE("profile fast: schedules of one bound have one signature, others their own") {
+  const test::SmallManifest small = test::smallManifest(false);
+  const auto check = [&](const char *profile, const std::vector<size_t> &other) {
+    Manifest m = small.manifest;
+    m.profile = profile;
+    for (const size_t index : other)
+      m.plan.schedules[index].signature ^= 1;
+    return checkManifest(m, small.manifestOffset);
+  };
+  const std::vector<Schedule> &schedules = small.manifest.plan.schedules;
+  REQUIRE(schedules[0].maxTokens != schedules[1].maxTokens);
+  REQUIRE(schedules[1].maxTokens == schedules[2].maxTokens);
+  CHECK(check(kProfileFast, {0}).isOk());
+  CHECK(check(kProfileFast, {1, 2}).isOk());
+  CHECK(check(kProfileFast, {2}).id() == "artifact-signature");
+  CHECK(check(kProfileInvariant, {0}).id() == "artifact-signature");
+}
+
 TEST_CASE("schedules of probes are held to the rules of the plan's") {
   const char *id = "artifact-plan";
   expectRefused(
