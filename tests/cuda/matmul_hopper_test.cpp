@@ -2,9 +2,12 @@
 // by tensor maps, barriers in shared memory, warpgroups. And that its mistakes would be found.
 #include "codegen/cuda/EmbeddedSources.h"
 #include "codegen/cuda/HopperTiles.h"
+#include "codegen/cuda/host/Run.h"
+#include "codegen/cuda/kernels/MatmulHopper.cuh"
 #include "tests/cuda/support/MatmulBench.h"
 
 #include <catch2/catch.hpp>
+#include <cstring>
 
 using namespace ingot;
 using test::MatmulBench;
@@ -96,6 +99,73 @@ TEST_CASE("tiles of sm_90a grow with tokens and outputs, within registers and sh
   MatmulShape bytes = {WeightFormat::Int8, 4096, 4096};
   bytes.byteRows = true;
   CHECK_FALSE(tileOf(bytes, 4096));
+}
+
+namespace {
+
+/// 20 rows of 192 by a weight of 32 x 192, in this program.
+struct SmallConfig {
+  static constexpr gpu::WeightKind kWeights = gpu::WeightKind::Bf16;
+  static constexpr gpu::RowNumber kRows = gpu::RowNumber::Bf16;
+  static constexpr uint32_t kOutputs = 32, kColumns = 192, kGroup = 0, kSpan = 0;
+  static constexpr bool kReturned = false;
+  static constexpr int kRowsSlot = 1, kWeightSlot = 2;
+};
+struct SmallTile {
+  static constexpr uint32_t kConsumers = 1, kWarpStrips = 2, kTokens = 64, kStages = 4;
+};
+struct SmallEpilogue {
+  template <uint32_t kCount>
+  static void apply(const gpu::KernelArgs &args, const gpu::Spot &at,
+                    const gpu::Values<kCount> &v) {
+    gpu::storeF32<128, false>(args.slot[3], at, v);
+  }
+};
+
+} // namespace
+
+TEST_CASE("rows are read after the launches that write them, weights before") {
+  constexpr uint32_t kRows = 20;
+  abi::BatchView batch{};
+  batch.tokens = kRows;
+  alignas(64) uint16_t rows[kRows][abi::bf16RowBytes(192) / 2] = {}, weights[32 * 192];
+  for (size_t i = 0; i < kRows * size_t(192); ++i)
+    rows[i / 192][i % 192] = static_cast<uint16_t>(0x3f80 + i % 101);
+  for (size_t i = 0; i < std::size(weights); ++i)
+    weights[i] = static_cast<uint16_t>(0x3e00 + i % 97);
+  const auto address = [](const void *at) { return reinterpret_cast<uint64_t>(at); };
+  const cuda::MatmulShape shape = {WeightFormat::Bf16, 32, 192};
+  const cuda::LaunchShape launchShape = cuda::hopperLaunch(shape, {1, 2, 64, 4}, {1, 2, false});
+  REQUIRE(gpu::HopperShape<SmallConfig, SmallTile>::kBytes == launchShape.dynamicSharedBytes);
+  gpu::TensorMaps maps = {};
+  const void *memory[] = {rows, weights};
+  const uint64_t mapRows[] = {kRows, 2};
+  for (size_t i = 0; i < 2; ++i) {
+    const artifact::TensorMap &map = launchShape.maps[i];
+    maps.map[i] =
+        gpu::host::encodeTensorMap({address(memory[i]), map.columns, mapRows[i], map.pitchBytes,
+                                    map.boxColumns, map.boxRows, map.elementBytes, map.swizzle});
+  }
+  gpu::host::Launch launch;
+  launch.threads = launchShape.threads;
+  launch.sharedBytes = launchShape.dynamicSharedBytes;
+  launch.maps = &maps;
+  const auto kernel = [](gpu::KernelArgs args) {
+    gpu::matmulHopper<SmallConfig, SmallTile, SmallEpilogue>(args, gpu::host::tensorMaps());
+  };
+  float want[kRows][32] = {}, got[kRows][32] = {};
+  REQUIRE(gpu::host::run(kernel,
+                         {{address(&batch), address(rows), address(weights), address(want)}},
+                         launch) == "");
+  REQUIRE(want[7][9] > 0);
+  for (const gpu::host::Order order : gpu::host::kOrders) {
+    launch.order = order;
+    const gpu::host::PriorWrite prior[] = {{rows, sizeof rows}};
+    REQUIRE(gpu::host::run(kernel,
+                           {{address(&batch), address(rows), address(weights), address(got)}},
+                           launch, prior) == "");
+    CHECK(std::memcmp(want, got, sizeof want) == 0);
+  }
 }
 
 // ---- Mistakes -----------------------------------------------------------------------------------

@@ -33,10 +33,10 @@ class CudaHost(harness.Harness):
     def settings(self, **values):
         os.environ["INGOT_MOCK"] = " ".join(f"{key}={value}" for key, value in values.items())
 
-    def compile_cuda(self, model, name, *flags, target="cpu:x86-64-v3,cuda-host", most=64):
+    def compile_cuda(self, model, name, *flags, target="cpu:x86-64-v3,cuda-host", most=64, bucket=16):
         path = self.dir / name
         done = self.tool("ingotc", model, "-o", path, "--target", target, "--max-tokens", most,
-                         "--token-buckets", 16, *flags, timeout=900)
+                         "--token-buckets", bucket, *flags, timeout=900)
         if done.returncode != 0:
             raise SystemExit(f"ingotc {model} {flags}: exit {done.returncode}\n{done.stderr}")
         return path
@@ -73,7 +73,7 @@ def same_bits(test, artifact, file, name):
 
 def hopper(test, model, usual, *flags):
     """The kernels of sm_90a, with tensor maps by the driver and persistent grids: the bits of the usual ones."""
-    artifact = test.compile_cuda(model, "hopper.ingot", *flags, target="cuda-host:sm_90a", most=128)
+    artifact = test.compile_cuda(model, "hopper.ingot", *flags, target="cuda-host:sm_90a", most=128, bucket=128)
     manifest = test.json("ingot", "inspect", artifact, "--json")
     shapes = [level for kernel in manifest["kernels"] for level in kernel.get("levels", [])]
     test.check(shapes and all(shape["persistent"] and len(shape["maps"]) >= 2 for shape in shapes),

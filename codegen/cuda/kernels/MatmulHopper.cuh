@@ -66,7 +66,7 @@ struct StageCursor {
 
 /// The places of a block of the grid.
 struct HopperPlaces {
-  u32 count, tokenTiles, rows;
+  u32 count, tokenTiles;
 };
 
 template <class Config, class Tile>
@@ -357,7 +357,7 @@ inline void matmulHopper(const KernelArgs &args, const TensorMaps &maps) {
   constexpr bool kShares = Tile::kConsumers == 2;
   allowNext();
   const u32 rows = rowsOf<Config>(args), tokenTiles = ceilDiv(rows, Tile::kTokens);
-  const HopperPlaces places{Shape::kOutputTiles * tokenTiles, tokenTiles, rows};
+  const HopperPlaces places{Shape::kOutputTiles * tokenTiles, tokenTiles};
   if (blockIndex() >= places.count)
     return;
   initHopperBarriers<Config, Tile>();
@@ -370,11 +370,11 @@ inline void matmulHopper(const KernelArgs &args, const TensorMaps &maps) {
   }
   if constexpr (kShares)
     claimRegisters<240>();
-  waitForPrior();
   HopperConsumer<Config, Tile> consumer;
   INGOT_LOOP
   for (u32 place = blockIndex(); place < places.count; place += gridSize()) {
     auto &sums = consumer.multiply();
+    waitForPrior(); // for this thread: the epilogue touches what earlier launches use
     const u32 strip = place / tokenTiles * Shape::kStrips + warpId() * Tile::kWarpStrips;
     if (strip < Stream<Config>::kStrips)
       storeHopperTile<Epilogue>(args, sums, strip, place % tokenTiles * Tile::kTokens, rows);
