@@ -147,7 +147,6 @@ private:
     const KvFormat format = cast<KvType>(attention.getKv().getType()).getFormat();
     const std::string what = attention.getSinks()     ? "attention sinks"
                              : attention.getSoftcap() ? "a softcap"
-                             : attention.getWindow()  ? "an attention window"
                              : format != KvFormat::bf16
                                  ? "a cache in " + stringifyKvFormat(format).str()
                                  : "";

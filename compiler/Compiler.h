@@ -48,6 +48,9 @@ struct CompileOptions {
   bool reportKernels = false;                       ///< a line per GPU kernel in the report
   bool kernelCache = true;    ///< cuda: keep compiled kernels for the next run
   uint32_t blockTokens = 16;  ///< KV positions per block
+  /// How the cache stores keys and values: "bf16", cuda also "fp16", "fp8", "int8"; empty: as the
+  /// program says.
+  std::string kvFormat;
   uint32_t maxSequences = 16; ///< concurrent sequences
   uint32_t maxTokens = 512;   ///< tokens per step
   uint32_t maxContext = 0;    ///< tokens per sequence; 0 = the model's

@@ -39,6 +39,8 @@ void buildQuantize(OpPassManager &manager, const CompileOptions &options, CodeTa
   weights.embedding = schemeText(options.embedding.value_or(head));
   for (const std::string &text : options.overrides)
     weights.overrides.push_back(overrideText(text));
+  if (!options.kvFormat.empty())
+    manager.addPass(createQuantizeCachePass({options.kvFormat}));
   // Types of weights first: they decide which rounding point an activation needs.
   manager.addPass(createQuantizeWeightsPass(weights));
   QuantizeActivationsPassOptions activations;
@@ -87,13 +89,16 @@ void buildFusions(OpPassManager &manager, const CompileOptions &options, CodeTar
   INGOT_ADD_FUSION(FuseSwiglu, "fuse-swiglu");
   INGOT_ADD_FUSION(FuseResidualAdd, "fuse-residual-add");
   if (target == CodeTarget::Cuda) {
-    // Before fuse-rope-kv, which takes what this one leaves.
+    // Before fuse-rope-kv, which takes what this one leaves; that looks for attention, which
+    // fuse-attention-round wraps.
     INGOT_ADD_FUSION(FuseQkvRope, "fuse-qkv-rope");
+    INGOT_ADD_FUSION(FuseRopeKv, "fuse-rope-kv");
     INGOT_ADD_FUSION(FuseAttentionRound, "fuse-attention-round");
   }
   // What is left between projections.
   INGOT_ADD_FUSION(FuseNorm, "fuse-norm");
-  INGOT_ADD_FUSION(FuseRopeKv, "fuse-rope-kv");
+  if (target != CodeTarget::Cuda)
+    INGOT_ADD_FUSION(FuseRopeKv, "fuse-rope-kv");
 }
 
 /// Twins are clones: behind the other fusions, or each would be counted twice.

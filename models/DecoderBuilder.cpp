@@ -102,10 +102,12 @@ Value DecoderBuilder::attention(int64_t layer, Value x) {
   kv_ = KvAppendOp::create(builder_, at(inLayer(layer, "kv_append")), kv_.getType(), kv_, k, v,
                            batch_, builder_.getI64IntegerAttr(layer));
   const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(spec_.headDim)));
+  const int64_t window = spec_.windows.empty() ? 0 : spec_.windows[layer];
   Value mixed = PagedAttentionOp::create(
       builder_, at(inLayer(layer, "attention")), rows(queryColumns), q, kv_, batch_, Value(),
       builder_.getI64IntegerAttr(layer), builder_.getI64IntegerAttr(spec_.heads),
-      builder_.getF32FloatAttr(scale), IntegerAttr(), FloatAttr(), OrderAttr());
+      builder_.getF32FloatAttr(scale), window ? builder_.getI64IntegerAttr(window) : IntegerAttr(),
+      FloatAttr(), OrderAttr());
   return linear(inLayer(layer, names_.output), mixed, spec_.hidden, spec_.attentionBias);
 }
 

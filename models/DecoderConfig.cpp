@@ -86,6 +86,39 @@ Result<DecoderSpec> readDecoderConfig(const HfConfig &config, const DecoderDefau
   return spec;
 }
 
+Status readWindows(const HfConfig &config, int64_t defaultWindow,
+                   const std::function<bool(int64_t layer)> &isWindowed, DecoderSpec &spec) {
+  if (config.isNull("sliding_window"))
+    return Status::ok();
+  INGOT_ASSIGN(const int64_t window,
+               config.integer("sliding_window", {1, kMaxContext}, defaultWindow));
+  if (window >= spec.maxContext)
+    return Status::ok();
+  spec.windows.assign(static_cast<size_t>(spec.layers), 0);
+  for (int64_t layer = 0; layer < spec.layers; ++layer)
+    if (isWindowed(layer))
+      spec.windows[static_cast<size_t>(layer)] = window;
+  return Status::ok();
+}
+
+Result<std::vector<bool>> readLayerTypes(const HfConfig &config, int64_t layers) {
+  INGOT_ASSIGN(const std::vector<std::string> types, config.texts("layer_types"));
+  std::vector<bool> windowed;
+  if (types.empty())
+    return windowed;
+  if (static_cast<int64_t>(types.size()) != layers)
+    return config.refuse("attention-window", "layer_types",
+                         format("%zu types for %lld layers", types.size(), show(layers)));
+  for (const std::string &type : types) {
+    if (type != "full_attention" && type != "sliding_attention")
+      return config.refuse("attention-window", "layer_types",
+                           "\"" + type +
+                               "\" is not supported; full_attention and sliding_attention are");
+    windowed.push_back(type == "sliding_attention");
+  }
+  return windowed;
+}
+
 Status refuseQuantized(const HfConfig &config) {
   for (const char *key : {"quantization_config", "compression_config"}) {
     INGOT_ASSIGN(const std::optional<HfConfig> section, config.section(key));

@@ -4,7 +4,9 @@
 #include "models/DecoderSpec.h"
 #include "models/import/HfConfig.h"
 
+#include <functional>
 #include <optional>
+#include <vector>
 
 namespace ingot {
 
@@ -18,6 +20,15 @@ struct DecoderDefaults {
 /// HfConfig and readRope, "config-heads", "config-head-dim", "config-activation",
 /// "config-quantized".
 Result<DecoderSpec> readDecoderConfig(const HfConfig &config, const DecoderDefaults &defaults);
+
+/// Reads `sliding_window` for the layers that `isWindowed` names; `defaultWindow` where the key is
+/// absent (null is no window). Layers whose window holds the whole context have none.
+Status readWindows(const HfConfig &config, int64_t defaultWindow,
+                   const std::function<bool(int64_t layer)> &isWindowed, DecoderSpec &spec);
+
+/// Per layer, whether `layer_types` says "sliding_attention"; empty where the key is absent. Id
+/// "attention-window" for other names and another number of layers.
+Result<std::vector<bool>> readLayerTypes(const HfConfig &config, int64_t layers);
 
 /// Fails with "config-quantized" when the checkpoint's weights are in a packed format.
 Status refuseQuantized(const HfConfig &config);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ingot {
 
@@ -56,6 +57,9 @@ struct DecoderSpec {
   int64_t maxContext = 0; ///< positions
   double normEps = 0;
   RopeSpec rope;
+  /// Positions that the tokens of each layer see, their own included; 0: all. Empty: all, in every
+  /// layer.
+  std::vector<int64_t> windows;
   bool queryKeyNorm = false;  ///< RMS norm of each query and key head before the rotation
   bool attentionBias = false; ///< on query, key, value and output
   bool mlpBias = false;       ///< on gate, up and down

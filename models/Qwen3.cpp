@@ -1,29 +1,35 @@
-// Qwen3ForCausalLM (dense): query and key heads are normed, head_dim is apart from hidden / heads.
+// Qwen3ForCausalLM (dense): query and key heads are normed, head_dim is apart from hidden / heads,
+// layers may see a window.
 #include "models/DecoderConfig.h"
 #include "models/Registry.h"
 
 namespace ingot {
 namespace {
 
-/// Window attention needs a KV group of its own, which no released dense Qwen3 uses.
-Status refuseWindows(const HfConfig &config) {
+/// `layer_types` says which layers; without it those from `max_window_layers` on. Only where
+/// `use_sliding_window` asks for windows.
+Status readSlidingLayers(const HfConfig &config, DecoderSpec &spec) {
   INGOT_ASSIGN(const bool sliding, config.boolean("use_sliding_window", false));
-  if (sliding)
-    return config.refuse("attention-window", "use_sliding_window",
-                         "sliding windows are not supported; only full attention is");
-  INGOT_ASSIGN(const std::vector<std::string> types, config.texts("layer_types"));
-  for (const std::string &type : types)
-    if (type != "full_attention")
-      return config.refuse("attention-window", "layer_types",
-                           "\"" + type + "\" is not supported; only full_attention is");
-  return Status::ok();
+  INGOT_ASSIGN(const std::vector<bool> types, readLayerTypes(config, spec.layers));
+  if (!sliding) {
+    for (const bool windowed : types)
+      if (windowed)
+        return config.refuse("attention-window", "layer_types",
+                             "sliding_attention, but use_sliding_window is false; set one right");
+    return Status::ok();
+  }
+  INGOT_ASSIGN(const int64_t first, config.integer("max_window_layers", {0, 1 << 20}, 28));
+  const auto isWindowed = [&](int64_t layer) {
+    return types.empty() ? layer >= first : types[static_cast<size_t>(layer)];
+  };
+  return readWindows(config, 4096, isWindowed, spec);
 }
 
 } // namespace
 
 Result<DecoderSpec> readQwen3ForCausalLM(const HfConfig &config) {
-  INGOT_TRY(refuseWindows(config));
   INGOT_ASSIGN(DecoderSpec spec, readDecoderConfig(config, {.maxContext = 32768, .headDim = 128}));
+  INGOT_TRY(readSlidingLayers(config, spec));
   spec.queryKeyNorm = true;
   return spec;
 }

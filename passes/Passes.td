@@ -455,6 +455,23 @@ def QuantizeActivationsPass : IngotPass<"ingot-quantize-activations"> {
                     Statistic<"numRound", "num-round", "16-bit rounding points added">];
 }
 
+def QuantizeCachePass : IngotPass<"ingot-quantize-cache"> {
+  let summary = "choose how the caches store keys and values";
+  let description = [{
+    Types change, and with them what `kv_append` rounds to and `paged_attention` reads. Target cuda has
+    kernels for every format, target cpu for bf16.
+
+    ```mlir
+    // format=int8
+    func.func @forward(%batch: !ingot.batch, %kv: !ingot.kv<group = 0, layers = 2, heads = 2, key = 16, value = 16, block = 16>)
+    // becomes
+    func.func @forward(%batch: !ingot.batch, %kv: !ingot.kv<group = 0, layers = 2, heads = 2, key = 16, value = 16, block = 16, format = int8>)
+    ```
+  }];
+  let options = [
+    Option<"format", "format", "std::string", "\"bf16\"", "bf16, fp16, fp8 or int8">];
+}
+
 def QuantizeWeightsPass : IngotPass<"ingot-quantize-weights"> {
   let summary = "choose the storage format of every matrix";
   let description = [{

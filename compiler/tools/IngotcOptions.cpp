@@ -109,6 +109,11 @@ void addWeightFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
          "per row where the weights have the same numbers (fp8: sm_89 and later)")
       ->check(CLI::IsMember({"bf16", "int8", "fp8"}))
       ->capture_default_str();
+  app.add_option("--kv-format", options.kvFormat,
+                 "How the cache stores keys and values: bf16; target cuda also fp16, fp8 (e4m3, no "
+                 "scale) and int8 (a scale per position and head). Default bf16, or as the program "
+                 "says")
+      ->check(CLI::IsMember({"bf16", "fp16", "fp8", "int8"}));
   app.add_flag("--clip-search", options.clipSearch,
                "Search the clipping of each weight group for the least squared error");
 }

@@ -56,6 +56,11 @@ Status HfConfig::refuse(const char *id, std::string_view key, const std::string 
 
 bool HfConfig::has(std::string_view key) const { return lookUp(key) != nullptr; }
 
+bool HfConfig::isNull(std::string_view key) const {
+  const auto found = object_->find(std::string(key));
+  return found != object_->end() && found->is_null();
+}
+
 Result<int64_t> HfConfig::checkedInteger(std::string_view key, const Json &value,
                                          IntRange range) const {
   if (!value.is_number_integer())

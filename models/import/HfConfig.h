@@ -33,6 +33,8 @@ public:
   static Result<HfConfig> parse(std::string_view text, std::string file);
 
   bool has(std::string_view key) const;
+  /// The key is there and says null; such a key counts as absent elsewhere.
+  bool isNull(std::string_view key) const;
   /// Without a fallback an absent key is an error.
   Result<int64_t> integer(std::string_view key, IntRange range,
                           std::optional<int64_t> fallback = {}) const;

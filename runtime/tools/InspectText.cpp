@@ -46,9 +46,12 @@ static void writeMemory(const Manifest &m, std::ostream &out) {
                 c.maxBatchTokens, c.maxSequences, c.maxContext);
   for (const KvGroup &g : m.plan.kvGroups)
     out << format(
-        "  KV group %s: %u layers, %u heads of %u, %s, blocks of %u positions, %s each%s\n",
+        "  KV group %s: %u layers, %u heads of %u, %s, blocks of %u positions, %s each, %llu bytes "
+        "per token%s\n",
         g.kind.c_str(), g.layers, g.heads, g.keyDim, g.format.c_str(), g.blockTokens,
-        formatBytes(g.blockBytes).c_str(), g.window ? format(", window %u", g.window).c_str() : "");
+        formatBytes(g.blockBytes).c_str(),
+        static_cast<unsigned long long>(g.blockTokens ? g.blockBytes / g.blockTokens : 0),
+        g.window ? format(", window %u", g.window).c_str() : "");
 }
 
 /// Parameters by what they are stored as.

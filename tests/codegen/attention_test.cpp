@@ -23,6 +23,7 @@ struct AttentionSize {
   uint32_t newTokens;            ///< of each sequence, at its end
   uint32_t window = 0;           ///< 0 = causal only
   bool infiniteLast = false;     ///< the last position's values are infinite
+  int64_t opWindow = 0;          ///< that of the op
 };
 
 KernelProgram programOf(const AttentionSize &size) {
@@ -37,6 +38,7 @@ KernelProgram programOf(const AttentionSize &size) {
   op.headDim = size.headDim;
   op.heads = size.heads;
   op.scale = 1.0f / std::sqrt(float(size.headDim));
+  op.window = size.opWindow;
   program.ops.push_back(op);
   return program;
 }
@@ -79,9 +81,12 @@ public:
   int64_t countWrong(const Buffer &result) {
     KernelMxcsr mxcsr;
     const reference::KvGeometry kv{0, 0, size_.kvHeads, size_.headDim, size_.headDim};
-    const auto want = reference::evalPagedAttention(
-        rows_, state_, kv, batch_,
-        {.heads = size_.heads, .scale = 1.0f / std::sqrt(float(size_.headDim)), .sinks = {}});
+    const auto want =
+        reference::evalPagedAttention(rows_, state_, kv, batch_,
+                                      {.heads = size_.heads,
+                                       .scale = 1.0f / std::sqrt(float(size_.headDim)),
+                                       .window = size_.opWindow,
+                                       .sinks = {}});
     REQUIRE(want.isOk());
     int64_t wrong = 0;
     const int64_t stride = abi::f32RowBytes(columns()) / 4;
@@ -211,6 +216,16 @@ TEST_CASE("odd head widths match the reference") {
 }
 TEST_CASE("windows never read what lies before them") {
   checkEveryLevel({4, 2, 32, 16, {40, 100, 600}, 4, 33});
+}
+TEST_CASE("an op's own window is that of a batch") {
+  for (const int64_t window : {1, 64, 100, 1000})
+    checkEveryLevel({.heads = 4,
+                     .kvHeads = 2,
+                     .headDim = 32,
+                     .blockTokens = 16,
+                     .lengths = {40, 64, 330},
+                     .newTokens = 4,
+                     .opWindow = window});
 }
 TEST_CASE("items of any size match the reference across tiles and segments") {
   // The new tokens of each sequence cross position 64, 256 or nothing, start or end on it.

@@ -29,3 +29,15 @@ func.func @effects(%kv: !kv, %q: tensor<?x32xf32>, %k: tensor<?x16xf32>, %v: ten
       : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
   return %a, %b : tensor<?x64xf32>, tensor<?x64xf32>
 }
+
+!kv8 = !ingot.kv<group = 0, layers = 1, heads = 2, key = 8, value = 8, block = 16, format = int8>
+
+// CHECK-LABEL: func.func @variants
+// CHECK-SAME: block = 16, format = int8>
+func.func @variants(%kv: !kv8, %q: tensor<?x32xbf16>, %batch: !ingot.batch, %sinks: tensor<4xf32>) -> tensor<?x32xf32> {
+  // CHECK: ingot.paged_attention %{{.*}}, %{{.*}}, %{{.*}} sinks(%{{.*}} : tensor<4xf32>) {{{.*}}softcap = 5.000000e+01 : f32, window = 100 : i64}
+  %o = ingot.paged_attention %q, %kv, %batch sinks(%sinks : tensor<4xf32>)
+      {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32, window = 100 : i64, softcap = 50.0 : f32}
+      : tensor<?x32xbf16>, !kv8 -> tensor<?x32xf32>
+  return %o : tensor<?x32xf32>
+}

@@ -136,15 +136,40 @@ TEST_CASE("an epsilon of zero and other activations are refused") {
                   {"gelu", "silu"}));
 }
 
-TEST_CASE("windows of a Qwen3 config are refused, all-full attention is not") {
+const std::string kMistral = R"({
+  "architectures": ["MistralForCausalLM"], "model_type": "mistral",
+  "vocab_size": 96, "hidden_size": 64, "intermediate_size": 48, "num_hidden_layers": 2,
+  "num_attention_heads": 8, "num_key_value_heads": 2, "max_position_embeddings": 8192})";
+
+TEST_CASE("every layer of a Mistral has the window that the config says") {
+  using Windows = std::vector<int64_t>;
+  CHECK(specOf(kMistral)->windows == Windows{4096, 4096});
+  CHECK(specOf(with(kMistral, R"("sliding_window": 100)"))->windows == Windows{100, 100});
+  CHECK(specOf(with(kMistral, R"("sliding_window": null)"))->windows.empty());
+  CHECK(specOf(with(kMistral, R"("sliding_window": 8192)"))->windows.empty()); // sees all
+  CHECK(failsWith(specOf(with(kMistral, R"("sliding_window": 0)")).status(), "config-range",
+                  {"sliding_window"}));
+}
+
+TEST_CASE("a Qwen3 config says which layers have a window") {
+  using Windows = std::vector<int64_t>;
+  const auto windows = [](const std::string &keys) { return specOf(with(kQwen3, keys))->windows; };
+  CHECK(windows(R"("use_sliding_window": true, "sliding_window": 64, "max_window_layers": 1)") ==
+        Windows{0, 64});
+  CHECK(windows(R"("use_sliding_window": true, "sliding_window": 64,
+                   "layer_types": ["sliding_attention", "full_attention"])") == Windows{64, 0});
+  CHECK(windows(R"("use_sliding_window": true, "sliding_window": null)").empty());
+
   CHECK(specOf(with(kQwen3, R"("layer_types": ["full_attention", "full_attention"],
                                "use_sliding_window": false, "sliding_window": 4096)"))
             .isOk());
-  CHECK(failsWith(specOf(with(kQwen3, R"("use_sliding_window": true)")).status(),
-                  "attention-window", {"use_sliding_window"}));
   CHECK(failsWith(
       specOf(with(kQwen3, R"("layer_types": ["full_attention", "sliding_attention"])")).status(),
-      "attention-window", {"sliding_attention"}));
+      "attention-window", {"sliding_attention", "use_sliding_window"}));
+  CHECK(failsWith(specOf(with(kQwen3, R"("layer_types": ["full_attention"])")).status(),
+                  "attention-window", {"1 types for 2 layers"}));
+  CHECK(failsWith(specOf(with(kQwen3, R"("layer_types": ["linear", "linear"])")).status(),
+                  "attention-window", {"linear"}));
 }
 
 TEST_CASE("a quantized checkpoint is refused with its method") {

@@ -16,7 +16,8 @@ namespace {
 
 constexpr double kTolerance = 1e-4; ///< largest error over the standard deviation
 
-const std::vector<std::string> kCheckpoints = {"llama3-scaled", "llama-bias", "qwen3"};
+const std::vector<std::string> kCheckpoints = {"llama3-scaled", "llama-bias", "qwen3", "mistral",
+                                               "qwen3-window"};
 
 Json readJson(const std::string &path) {
   auto json = parseJson(readText(path), path);

@@ -39,6 +39,8 @@ TEST_CASE("real configs of known architectures import, others are refused by nam
       {"LlamaForCausalLM.llama-3.1-70b", 70'553'706'496},
       {"LlamaForCausalLM.llama-3.2-1b", 1'235'814'400},
       {"LlamaForCausalLM.yi-34b", 34'388'917'248},
+      {"MistralForCausalLM", 7'241'732'096},
+      {"MistralForCausalLM.nemo-2407", 12'247'782'400},
       {"Qwen3ForCausalLM.qwen3-0.6b", 596'049'920},
       {"Qwen3ForCausalLM", 4'022'468'096},
   };
@@ -50,7 +52,8 @@ TEST_CASE("real configs of known architectures import, others are refused by nam
     std::filesystem::copy_file(file, dir.file("config.json"));
     mlir::MLIRContext context;
     auto model = importModel(dir.path(), {.blockTokens = 16, .randomWeights = true}, context);
-    if (architecture == "LlamaForCausalLM" || architecture == "Qwen3ForCausalLM") {
+    if (architecture == "LlamaForCausalLM" || architecture == "MistralForCausalLM" ||
+        architecture == "Qwen3ForCausalLM") {
       INFO(model.status().toString());
       REQUIRE(model.isOk());
       CHECK(model->info.architecture == architecture);
@@ -62,7 +65,7 @@ TEST_CASE("real configs of known architectures import, others are refused by nam
       ++refused;
     }
   }
-  CHECK(imported >= 9);
+  CHECK(imported >= 11);
   CHECK(refused >= 70);
   std::cout << "shared configs: " << imported << " imported, " << refused << " refused by name\n";
 }

@@ -50,6 +50,45 @@ func.func @heads(%batch: !ingot.batch {ingot.tokens = "0;0"}, %kv: !kv2,
   return %o, %p : tensor<?x4xf32>, tensor<?x4xf32>
 }
 
+// A window of two: row 2 sees positions 1 and 2 alone. A sink as high as the scores of row 0 halves it.
+// CHECK: @window result 0 as expected
+func.func @window(%batch: !ingot.batch {ingot.tokens = "0,0,0"}, %kv: !kv,
+                  %q: tensor<?x2xf32> {ingot.value = dense<0.0> : tensor<3x2xf32>},
+                  %k: tensor<?x2xf32> {ingot.value = dense<1.0> : tensor<3x2xf32>},
+                  %v: tensor<?x2xf32> {ingot.value = dense<[[1.0, 0.0], [3.0, 8.0], [-2.0, 2.0]]> : tensor<3x2xf32>})
+    -> (tensor<?x2xf32> {ingot.expected = dense<[[1.0, 0.0], [2.0, 4.0], [0.5, 5.0]]> : tensor<3x2xf32>}) {
+  %kv1 = ingot.kv_append %kv, %k, %v, %batch {layer = 0 : i64} : !kv, tensor<?x2xf32>, tensor<?x2xf32>
+  %o = ingot.paged_attention %q, %kv1, %batch {layer = 0 : i64, heads = 1 : i64, scale = 1.0 : f32, window = 2 : i64}
+      : tensor<?x2xf32>, !kv -> tensor<?x2xf32>
+  return %o : tensor<?x2xf32>
+}
+// CHECK: @sink result 0 as expected
+func.func @sink(%batch: !ingot.batch {ingot.tokens = "0"}, %kv: !kv,
+                %q: tensor<?x2xf32> {ingot.value = dense<0.0> : tensor<1x2xf32>},
+                %k: tensor<?x2xf32> {ingot.value = dense<1.0> : tensor<1x2xf32>},
+                %v: tensor<?x2xf32> {ingot.value = dense<[[1.0, -6.0]]> : tensor<1x2xf32>},
+                %s: tensor<1xf32> {ingot.value = dense<[0.0]> : tensor<1xf32>})
+    -> (tensor<?x2xf32> {ingot.expected = dense<[[0.5, -3.0]]> : tensor<1x2xf32>}) {
+  %kv1 = ingot.kv_append %kv, %k, %v, %batch {layer = 0 : i64} : !kv, tensor<?x2xf32>, tensor<?x2xf32>
+  %o = ingot.paged_attention %q, %kv1, %batch sinks(%s : tensor<1xf32>) {layer = 0 : i64, heads = 1 : i64, scale = 1.0 : f32}
+      : tensor<?x2xf32>, !kv -> tensor<?x2xf32>
+  return %o : tensor<?x2xf32>
+}
+// Integers: the largest of a row is 127 scales; 1 of 3 becomes 42 of 127.
+!kv8 = !ingot.kv<group = 0, layers = 1, heads = 1, key = 2, value = 2, block = 16, format = int8>
+// CHECK: @int8 result 0 as expected
+func.func @int8(%batch: !ingot.batch {ingot.tokens = "0"}, %kv: !kv8,
+                %q: tensor<?x2xf32> {ingot.value = dense<1.0> : tensor<1x2xf32>},
+                %k: tensor<?x2xf32> {ingot.value = dense<1.0> : tensor<1x2xf32>},
+                %v: tensor<?x2xf32> {ingot.value = dense<[[3.0, 1.0]]> : tensor<1x2xf32>})
+    -> (tensor<?x2xf32> {ingot.expected = dense<[[3.0, 0.99212598]]> : tensor<1x2xf32>})
+    attributes {ingot.tolerance = 2.0e-7 : f32} {
+  %kv1 = ingot.kv_append %kv, %k, %v, %batch {layer = 0 : i64} : !kv8, tensor<?x2xf32>, tensor<?x2xf32>
+  %o = ingot.paged_attention %q, %kv1, %batch {layer = 0 : i64, heads = 1 : i64, scale = 1.0 : f32}
+      : tensor<?x2xf32>, !kv8 -> tensor<?x2xf32>
+  return %o : tensor<?x2xf32>
+}
+
 // Segments: 600 and 300 positions give the same bits whether they come at once or in pieces of any size.
 // RUN: ingot-opt %s --evaluate --entry=long --tokens="0*600;0*300" > %t.all
 // RUN: ingot-opt %s --evaluate --entry=long --tokens="0*600;0*300" --chunk=17 > %t.17

@@ -133,8 +133,9 @@ private:
     Val begin, end;
   };
   Range visible(Val token) {
-    return {field32(offsetof(abi::BatchView, visibleBegin), token),
-            field32(offsetof(abi::BatchView, visibleEnd), token)};
+    const Val begin = field32(offsetof(abi::BatchView, visibleBegin), token);
+    const Val end = field32(offsetof(abi::BatchView, visibleEnd), token);
+    return {op_.window > 0 ? maximum(begin, end - b_.i64(op_.window)) : begin, end};
   }
 
   void pass(Val token, Val tokens) {

@@ -54,7 +54,20 @@ QWEN3 = {
     "tie_word_embeddings": True,
     "bos_token_id": 1, "eos_token_id": 2, "torch_dtype": "bfloat16",
 }
-CHECKPOINTS = {"llama3-scaled": LLAMA3, "llama-bias": LLAMA_BIAS, "qwen3": QWEN3}
+# A window shorter than the prompt, in every layer.
+MISTRAL = {
+    "architectures": ["MistralForCausalLM"], "model_type": "mistral",
+    "vocab_size": 72, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2,
+    "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 10,
+    "hidden_act": "silu", "rms_norm_eps": 1e-05, "max_position_embeddings": 256,
+    "rope_theta": 10000.0, "sliding_window": 7, "tie_word_embeddings": False,
+    "bos_token_id": 1, "eos_token_id": 2, "torch_dtype": "bfloat16",
+}
+# A window in one of the layers.
+QWEN3_WINDOW = dict(QWEN3, num_hidden_layers=2, use_sliding_window=True, sliding_window=5,
+                    layer_types=["sliding_attention", "full_attention"])
+CHECKPOINTS = {"llama3-scaled": LLAMA3, "llama-bias": LLAMA_BIAS, "qwen3": QWEN3,
+               "mistral": MISTRAL, "qwen3-window": QWEN3_WINDOW}
 
 ROPE_CASES = [
     {"head_dim": 64, "rope_theta": 500000.0,
