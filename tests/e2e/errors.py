@@ -144,6 +144,14 @@ class Cases:
         self.expect("an architecture of nothing", 64, ["sm_80"], "--target", "sm_80")
         self.expect("buckets", 64, ["--token-buckets", "4 follows 16"], "--target", "cuda-host",
                     "--token-buckets", "16,4")
+        self.expect("fp8 on CPUs", 78, ["format-target", "fp8", "--target cuda"], "--target", "cpu", "--quant", "fp8")
+        self.expect("fp8 rows on old GPUs", 78, ["format-architecture", "sm_80,sm_86 lack", "cuda:sm_89"], "--target",
+                    "cuda:sm_80,sm_86,sm_89", "--quant", "fp8", "--activations", "fp8")
+        self.expect("rows without weights of their numbers", 78, ["activations-format", "--quant int8"], "--target",
+                    "cuda-host", "--activations", "int8")
+        self.expect("groups of fp8", 64, ["--group 32", "fp8", "128"], "--target", "cuda-host", "--quant", "fp8",
+                    "--group", "32")
+        self.expect("profile of CPUs", 78, ["format-target", "--profile fast"], "--target", "cpu", "--profile", "fast")
         with environment(INGOT_NVRTC="/nowhere/libnvrtc.so"):
             self.expect("no NVRTC", 69, ["nvrtc-missing", "install", "/nowhere/libnvrtc.so"],
                         "--target", "cpu,cuda:sm_80")
