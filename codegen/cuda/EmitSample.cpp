@@ -29,7 +29,7 @@ Result<KernelSource> emitSample(const KernelProgram &program, std::string_view n
   source.text = format(
       "#include \"codegen/cuda/kernels/Sample.cuh\"\n\nnamespace ingot::gpu {\n\n"
       "static_assert(sizeof(SampleShared) == %u);\n\n"
-      "INGOT_KERNEL(%s, %u) { sample<%lld, %u>(args); }\n\n} // namespace ingot::gpu\n",
+      "INGOT_KERNEL_OF_FEW(%s, %u) { sample<%lld, %u>(args); }\n\n} // namespace ingot::gpu\n",
       kSampleBytes, source.name.c_str(), threads, static_cast<long long>(vocabulary), threads);
   return source;
 }

@@ -17,6 +17,7 @@
   extern "C" void name(const ingot::gpu::KernelArgs args)
 
 #define INGOT_KERNEL(name, threads) INGOT_KERNEL_ENTRY(name, threads, 0)
+#define INGOT_KERNEL_OF_FEW(name, threads) INGOT_KERNEL_ENTRY(name, threads, 0)
 
 #define INGOT_KERNEL_WITH_MAPS(name, threads)                                                      \
   static void name##_body(const ingot::gpu::KernelArgs &args, const ingot::gpu::TensorMaps &maps); \
@@ -29,6 +30,7 @@
       ingot::gpu::host::staticShared(&name##Tag, sizeof(type) * (count), #name))
 
 #define INGOT_UNROLL
+#define INGOT_UNROLL_4
 #define INGOT_LOOP
 
 namespace ingot::gpu {

@@ -76,6 +76,7 @@ private:
   bool findMaximum() {
     float best = numerics::floatOf(0xff800000u);
     u32 index = 0, unusable = 0;
+    INGOT_UNROLL_4
     for (u32 i = threadIndex(); i < kVocabulary; i += kThreads) {
       const float x = weights_[i];
       unusable |= !(x < numerics::floatOf(0x7f800000u));
@@ -109,7 +110,8 @@ private:
   /// Weights in place of the logits; what min-p drops becomes 0. Counts what is left.
   void makeWeights() {
     Kept kept{0, 0};
-    for (u32 i = threadIndex(); i < kVocabulary; i += kThreads) {
+    INGOT_LOOP // a division each
+        for (u32 i = threadIndex(); i < kVocabulary; i += kThreads) {
       float weight = sampling::weightOf(weights_[i], maximum_, params_.temperature);
       weight = weight >= params_.minP ? weight : 0.0f;
       weights_[i] = weight;
@@ -148,6 +150,7 @@ private:
     const float *from = listed_ ? shared_.list : weights_;
     const u32 count = listed_ ? listedCount_ : kVocabulary;
     Kept kept{0, 0};
+    INGOT_UNROLL_4
     for (u32 i = threadIndex(); i < count; i += kThreads)
       if (from[i] >= threshold)
         add(kept, from[i]);
@@ -178,6 +181,7 @@ private:
     if (threadIndex() == 0)
       shared_.listed = 0;
     syncThreads();
+    INGOT_LOOP
     for (u32 i = threadIndex(); i < kVocabulary; i += kThreads)
       if (weights_[i] >= threshold)
         shared_.list[atomicAdd(&shared_.listed, 1)] = weights_[i];
@@ -197,6 +201,7 @@ private:
       const u32 piece = (end - begin + kWarps - 1) / kWarps;
       const u32 first = begin + warpId() * piece;
       u64 sum = 0;
+      INGOT_UNROLL_4
       for (u32 i = first + laneId(); i < first + piece && i < end; i += 32)
         sum += sampling::fixedWeight(keptWeight(i));
       for (u32 mask = 16; mask > 0; mask /= 2)
@@ -212,6 +217,7 @@ private:
       end = begin + piece < end ? begin + piece : end;
     }
     u64 sum = 0;
+    INGOT_LOOP
     for (u32 i = begin; i + 1 < end; ++i) {
       sum += sampling::fixedWeight(keptWeight(i));
       if (sum > goal)

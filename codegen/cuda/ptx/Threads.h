@@ -7,6 +7,11 @@
   extern "C" __global__ void __launch_bounds__(threads)                                            \
       name(const __grid_constant__ ingot::gpu::KernelArgs args)
 
+/// The same where few blocks run at a time: registers are not saved to have more of them.
+#define INGOT_KERNEL_OF_FEW(name, threads)                                                         \
+  extern "C" __global__ void __launch_bounds__(threads, 1)                                         \
+      name(const __grid_constant__ ingot::gpu::KernelArgs args)
+
 /// The same with tensor maps, `maps`, behind the slots (LaunchShape::maps of CudaKernel.h). One
 /// block per multiprocessor: that fixes the registers at the start, which setmaxnreg needs.
 #define INGOT_KERNEL_WITH_MAPS(name, threads)                                                      \
@@ -18,6 +23,8 @@
 #define INGOT_SHARED(type, name, count) __shared__ __align__(16) type name[count]
 
 #define INGOT_UNROLL _Pragma("unroll")
+/// Before a loop over many elements: a few loads at a time.
+#define INGOT_UNROLL_4 _Pragma("unroll 4")
 /// Before a loop whose body is kept once.
 #define INGOT_LOOP _Pragma("unroll 1")
 
