@@ -6,7 +6,8 @@
 
 namespace ingot::cuda {
 
-/// The kernel of a program with one Linear on bf16 rows (weight: layout mma16) followed by
+/// The kernel of a program with one Linear (weight: layout mma16; rows of bf16, or of the weight's
+/// own fp16, int8 or fp8) followed by
 /// point-wise ops, ArgmaxPartial or both; items are panels. Tiles are chosen by shape and bound and
 /// move no bit: every bound and profile gives the same. Id "cuda-kernel" for what it cannot hold.
 Result<KernelSource> emitMatmul(const KernelProgram &program, std::string_view name,
