@@ -16,7 +16,8 @@ static uint32_t normBytes(const MatmulShape &shape, uint32_t rows) {
   constexpr uint32_t kRowBytes = 128, kStaged = 32 * 1024;
   const uint32_t row = (shape.columns + 31) / 32 * 128; // of float32
   const uint32_t staged = std::clamp(kStaged / row, 1u, rows);
-  return shape.blocks() * rows * kRowBytes + staged * row + (staged + 3) / 4 * 16;
+  const uint32_t gain = shape.columns <= 4096 ? row : 0;
+  return shape.blocks() * rows * kRowBytes + staged * row + (staged + 3) / 4 * 16 + gain;
 }
 
 uint32_t FewTile::sharedBytes(const MatmulShape &shape) const {

@@ -110,6 +110,8 @@ public:
     INGOT_UNROLL
     for (u32 i = 0; i < Tile::kDepth; ++i)
       loadWeights(words[i], begin_ + i);
+    if constexpr (Config::kNorm)
+      norm_.begin();
     waitForPrior();
     if constexpr (Config::kNorm)
       norm_.compute();

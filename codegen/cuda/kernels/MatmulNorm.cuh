@@ -25,7 +25,10 @@ struct NormShared {
   static constexpr u32 kStagedRows = kFit == 0 ? 1 : kFit < Tile::kRows ? kFit : Tile::kRows;
   static constexpr u32 kStagedBytes = kStagedRows * kStagedRow;
   static constexpr u32 kScaleBytes = ceilDiv(kStagedRows, 4) * 16;
-  static constexpr u32 kBytes = kRowsBytes + kStagedBytes + kScaleBytes;
+  /// The gain comes along with the rows, unless both are long.
+  static constexpr bool kStagesGain = Config::kColumns <= 4096;
+  static constexpr u32 kGainBytes = kStagesGain ? kStagedRow : 0;
+  static constexpr u32 kBytes = kRowsBytes + kStagedBytes + kScaleBytes + kGainBytes;
 };
 
 /// What all threads of the block do together; `memory` has NormShared::kBytes.
@@ -39,6 +42,12 @@ public:
   NormRows(const KernelArgs &args, u32 rows, u8 *memory)
       : args_(args), rows_(rows), rounded_(memory), staged_(memory + Shared::kRowsBytes),
         scales_(reinterpret_cast<float *>(staged_ + Shared::kStagedBytes)) {}
+
+  /// Starts what does not depend on earlier launches.
+  void begin() {
+    if constexpr (Shared::kStagesGain)
+      copyChunks(gainPlace(), args_.pointer<const u8>(Norm::kGainSlot));
+  }
 
   /// Leaves all rows rounded in shared memory, visible to all threads.
   void compute() {
@@ -76,20 +85,29 @@ private:
 
   /// Starts to copy rows [first, first + count).
   void stage(u32 first, u32 count) {
-    constexpr u32 kChunks = Shared::kStagedRow / 16;
-    for (u32 i = threadIndex(); i < count * kChunks; i += blockThreads()) {
-      u32 row = first + i / kChunks;
+    INGOT_LOOP
+    for (u32 i = 0; i < count; ++i) {
+      u32 row = first + i;
       if constexpr (Norm::kGather)
         row = batchOf(args_).returnRows[row];
-      copyAsync16(staged_ + i * 16, args_.pointer<const u8>(Config::kRowsSlot) +
-                                        u64(row) * Shared::kStagedRow + i % kChunks * 16);
+      copyChunks(staged_ + i * Shared::kStagedRow,
+                 args_.pointer<const u8>(Config::kRowsSlot) + u64(row) * Shared::kStagedRow);
     }
   }
+  /// A row of float32.
+  static void copyChunks(u8 *to, const u8 *from) {
+    INGOT_LOOP
+    for (u32 i = threadIndex() * 16; i < Shared::kStagedRow; i += blockThreads() * 16)
+      copyAsync16(to + i, from + i);
+  }
+  u8 *gainPlace() const { return reinterpret_cast<u8 *>(scales_) + Shared::kScaleBytes; }
 
   /// Eight columns per thread at a time.
   void round(u32 first, u32 count) {
     constexpr u32 kChunks = Stream<Config>::kPaddedK / 8;
-    const auto *gain = args_.pointer<const float>(Norm::kGainSlot);
+    const auto *gain = Shared::kStagesGain ? reinterpret_cast<const float *>(gainPlace())
+                                           : args_.pointer<const float>(Norm::kGainSlot);
+    INGOT_LOOP
     for (u32 i = threadIndex(); i < count * kChunks; i += blockThreads()) {
       const u32 row = i / kChunks, chunk = i % kChunks;
       const auto values = norm(stagedRow(row), scales_[row], gain);
