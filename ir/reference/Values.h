@@ -2,7 +2,7 @@
 // MLIR-free.
 #pragma once
 
-#include "runtime/artifact/KernelAbi.h"
+#include "runtime/base/KvFormat.h"
 #include "runtime/base/Numerics.h"
 
 #include <cstdint>

@@ -3,6 +3,8 @@
 // surprises: code generators address fields by offsetof.
 #pragma once
 
+#include "runtime/base/KvFormat.h"
+
 #include <cstddef>
 #include <cstdint>
 
@@ -88,9 +90,6 @@ struct KvLayout {
   constexpr uint64_t layerBytes() const { return kvHeads * headBytes(); }
   constexpr uint64_t blockBytes() const { return layers * layerBytes(); }
 };
-
-/// How a cache stores a number; the rules of rounding are numerics' Rule K.
-enum class KvFormat : uint32_t { Bf16, F16, E4m3, Int8 };
 
 /// Layout of keys and values inside a block on GPUs (formats "kv_bf16_rows", "kv_fp16_rows",
 /// "kv_fp8_rows", "kv_int8_rows"):

@@ -1,6 +1,7 @@
 // Paged attention on the host's execution of the GPU: the bits of the reference (order
 // attention_mma), wherever pages lie, whatever stale ones hold, however work is cut.
 #include "codegen/cuda/EmitAttention.h"
+#include "codegen/cuda/kernels/AttentionFormat.h"
 #include "ir/reference/Ops.h"
 #include "runtime/base/Mxcsr.h"
 #include "tests/cuda/support/HostImage.h"
@@ -381,6 +382,18 @@ TEST_CASE("caches of every format, with windows, softcaps and sinks") {
   }
   check(kInt8Small, {{17, 70, 256, 257}, {8, 1, 1, 2}});
   check(kFp8Wide, {{130, 260}, {22, 1}}, false);
+}
+TEST_CASE("bytes of the cache are the numbers that the rule says") {
+  for (uint32_t code = 0; code < 256; ++code) {
+    const uint32_t pair = gpu::e4m3PairByBits(code | (255 - code) << 16);
+    for (const auto &[bits, byte] : {std::pair(pair & 0xffffu, code), {pair >> 16, 255 - code}}) {
+      const float want = numerics::fromE4m3(uint8_t(byte)), got = numerics::fromF16(uint16_t(bits));
+      CHECK((numerics::bitsOf(got) == numerics::bitsOf(want) || (got != got && want != want)));
+    }
+    const uint32_t integers = gpu::int8Pair(code << 16 | 0x7e);
+    CHECK(numerics::fromBf16(uint16_t(integers >> 16)) == float(int8_t(code)));
+    CHECK(numerics::fromBf16(uint16_t(integers)) == 126.0f);
+  }
 }
 TEST_CASE("a long context is folded in several runs of segments") {
   check({4, 4, 8, 32, 40}, {{256 * 66 + 5}, {1}}, false);

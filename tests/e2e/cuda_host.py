@@ -144,17 +144,25 @@ def main():
 
 
 def formats(test, every):
-    """Rows of 8 bits and weights of other numbers: the answers of the reference."""
-    cases = [("int8", "--activations", "int8", "--profile", "fast")]
+    """Rows of 8 bits, weights of other numbers and caches of each format, under windows of some layers: the answers
+    of the reference, and the same bits in steps of any size."""
+    cases = [("int8", "--activations", "int8", "--profile", "fast", "--kv-format", "int8")]
     if every:
         cases += [("fp8", "--activations", "fp8"), ("fp8", "--group", "128"), ("fp16",),
-                  ("int8", "--activations", "int8", "--group", "64", "--head-quant", "bf16")]
+                  ("int8", "--activations", "int8", "--group", "64", "--head-quant", "bf16"),
+                  ("bf16", "--kv-format", "fp8"), ("bf16", "--kv-format", "fp16")]
     for index, quant in enumerate(cases):
         path = test.dir / f"format{index}.ingot"
-        done = test.tool("ingotc", harness.GOLDENS / "qwen3", "-o", path, "--target", "cuda-host", "--max-tokens", 64,
+        done = test.tool("ingotc", harness.GOLDENS / "qwen3-window", "-o", path, "--target", "cuda-host", "--max-tokens", 64,
                          "--token-buckets", 16, "--quant", *quant, timeout=900)
         test.check(done.returncode == 0, f"ingotc {quant}: {done.stderr}")
-        known_answers(test, path, f"qwen3 {' '.join(quant)}")
+        known_answers(test, path, f"qwen3-window {' '.join(quant)}")
+        if "fast" in quant: # there the size of a step does change bits
+            continue
+        file = harness.token_file(test.dir / "window.json", [[1 + i * 7 % 150 for i in range(40)]])
+        whole, steps = [bits.logprobs(test, path, file, "--device", "cuda", *flags)
+                        for flags in ((), ("--max-tokens-per-step", 3))]
+        test.check(whole == steps, f"{quant}: steps of 3 tokens change bits beyond a window")
 
 
 def profiles(test):
