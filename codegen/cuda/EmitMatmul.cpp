@@ -12,6 +12,9 @@ namespace ingot::cuda {
 
 namespace {
 
+/// Rows that tiles of returned rows are chosen for.
+constexpr uint32_t kReturnedRows = 96;
+
 class MatmulEmitter {
 public:
   MatmulEmitter(const KernelProgram &program, std::string_view name, TokenBound bound)
@@ -35,7 +38,11 @@ public:
       return refuse(format("the rows of a norm need %u bytes of shared memory; a block has %u",
                            source.shape.dynamicSharedBytes, kMostSharedBytes));
     source.text = text(family, few ? "FewShared" : "ManyShape", tile, epilogue, source.shape);
-    if (const auto hopper = chooseHopperTile(shape_, bound_); hopper && !few)
+    // Of rows that are returned there is about one per sequence: no large tile pays.
+    TokenBound bound = bound_;
+    if (program_.returnedRows)
+      bound.maxTokens = std::min(bound.maxTokens, kReturnedRows);
+    if (const auto hopper = chooseHopperTile(shape_, bound); hopper && !few)
       source.variants.push_back(hopperVariant(*hopper, epilogue));
     return source;
   }
