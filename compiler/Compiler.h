@@ -46,8 +46,8 @@ struct CompileOptions {
   std::vector<int64_t> tokenBuckets = {1, 4, 16, 64, 256};
   cuda::Profile profile = cuda::Profile::Invariant; ///< cuda
   bool reportKernels = false;                       ///< a line per GPU kernel in the report
-  bool kernelCache = true;    ///< cuda: keep compiled kernels for the next run
-  uint32_t blockTokens = 16;  ///< KV positions per block
+  bool kernelCache = true;   ///< cuda: keep compiled kernels for the next run
+  uint32_t blockTokens = 16; ///< KV positions per block
   /// How the cache stores keys and values: "bf16", cuda also "fp16", "fp8", "int8"; empty: as the
   /// program says.
   std::string kvFormat;

@@ -12,11 +12,11 @@
 namespace ingot {
 
 /// Attributes that passes leave for each other.
-inline constexpr const char kSignatureAttr[] = "ingot.signature";  ///< entry: numerics signature
-inline constexpr const char kNumericsAttr[] = "ingot.numerics";    ///< module: signature -> text
-inline constexpr const char kOutputAttr[] = "ingot.output";        ///< entry: a step output
+inline constexpr const char kSignatureAttr[] = "ingot.signature"; ///< entry: numerics signature
+inline constexpr const char kNumericsAttr[] = "ingot.numerics";   ///< module: signature -> text
+inline constexpr const char kOutputAttr[] = "ingot.output";       ///< entry: a step output
 inline constexpr const char kProfileAttr[] = "ingot.profile"; ///< module: "fast"; absent: invariant
-inline constexpr const char kBucketAttr[] = "ingot.bucket";        ///< entry: "decode", "wide"
+inline constexpr const char kBucketAttr[] = "ingot.bucket";   ///< entry: "decode", "wide"
 inline constexpr const char kMaxTokensAttr[] = "ingot.max_tokens"; ///< entry: i64 bound of a bucket
 inline constexpr const char kProbeAttr[] = "ingot.probe";          ///< entry: see AddProbePass
 inline constexpr const char kFusionsAttr[] = "ingot.fusions";      ///< module: see FusionReport.h

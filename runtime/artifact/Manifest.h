@@ -247,9 +247,9 @@ inline constexpr const char *kProfileInvariant = "invariant"; ///< rows never de
 inline constexpr const char *kProfileFast = "fast";
 
 struct TargetProgram {
-  std::string target = "cpu";        ///< "cpu", "cuda"
+  std::string target = "cpu";              ///< "cpu", "cuda"
   std::string profile = kProfileInvariant; ///< or kProfileFast
-  std::string recipe;                ///< formats of weights and activations: "W4A8"
+  std::string recipe;                      ///< formats of weights and activations: "W4A8"
   std::vector<Kernel> kernels;
   Plan plan;
   MemoryContract memory;

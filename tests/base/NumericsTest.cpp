@@ -147,3 +147,23 @@ TEST_CASE("the kernel mode flushes denormals and is undone afterwards") {
   CHECK(_mm_getcsr() == before);
   CHECK(tiny * 0.5f != 0.0f);
 }
+
+TEST_CASE("tanh is odd, accurate and keeps NaN") {
+  for (int i = -4000; i <= 4000; ++i) {
+    const float x = static_cast<float>(i) / 256.0f;
+    const double want = std::tanh(static_cast<double>(x));
+    CHECK(std::fabs(numerics::tanh(x) - want) <= 3e-7 * std::fabs(want));
+    CHECK(numerics::tanh(-x) == -numerics::tanh(x));
+  }
+  CHECK(numerics::tanh(1e30f) == 1.0f);
+  CHECK(std::isnan(numerics::tanh(std::nanf(""))));
+}
+
+TEST_CASE("integers of the cache: 127 steps, zeros and what is not finite") {
+  const numerics::KvRowScale scale = numerics::kvRowScale(numerics::bitsOf(3.0f));
+  CHECK(numerics::kvInteger(-3.0f, scale.inverse) == -127);
+  CHECK(numerics::kvInteger(1.0f, scale.inverse) == 42);
+  CHECK(numerics::kvRowScale(0).scale == 0.0f);
+  CHECK(std::isinf(numerics::kvRowScale(0x7f800000u).scale));
+  CHECK(numerics::kvInteger(std::nanf(""), numerics::kvRowScale(0x7fc00000u).inverse) == 0);
+}
