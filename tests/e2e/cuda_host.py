@@ -136,7 +136,7 @@ def main():
             sampled(test, artifact, name)
         if index == 1: # the smaller model: many steps
             hopper(test, folder, artifact, "--quant", *quant)
-            crowd(test, artifact, *((60, 1, 4) if every else CROWD))
+            crowd(test, artifact, *((60, 38, 4) if every else CROWD))
     formats(test, every)
     if every:
         profiles(test)
