@@ -84,16 +84,21 @@ Status checkContract(const Manifest &m) {
     return broken(kMemoryId, {"memory"},
                   format("%u tokens per step, %u sequences (each 1..%u), context %u (1..%u)",
                          c.maxBatchTokens, c.maxSequences, kMaxStep, c.maxContext, kMaxContext));
+  uint64_t counters = 0, rest = 0;
   for (size_t i = 0; i < m.kernels.size(); ++i) {
     if (m.kernels[i].counterBytes > m.kernels[i].scratchBytes)
       return broken(kPlanId, {"kernels", static_cast<int64_t>(i)},
                     format("counters of %llu bytes in scratch of %llu",
                            ull(m.kernels[i].counterBytes), ull(m.kernels[i].scratchBytes)));
-    if (m.kernels[i].scratchBytes > c.scratchBytesPerWorker)
-      return broken(kMemoryId, {"memory.scratch_bytes_per_worker"},
-                    format("%llu, kernels[%zu] needs %llu", ull(c.scratchBytesPerWorker), i,
-                           ull(m.kernels[i].scratchBytes)));
+    counters = std::max(counters, m.kernels[i].counterBytes);
+    rest = std::max(rest, m.kernels[i].scratchBytes - m.kernels[i].counterBytes);
   }
+  // As devices lay it out: counters of all kernels first.
+  const CheckedU64 scratch = CheckedU64(counters) + CheckedU64(rest);
+  if (!scratch.atMost(c.scratchBytesPerWorker))
+    return broken(kMemoryId, {"memory.scratch_bytes_per_worker"},
+                  format("%llu, kernels need %llu of counters and %llu more",
+                         ull(c.scratchBytesPerWorker), ull(counters), ull(rest)));
   if (m.plan.vocab == 0 || m.plan.vocab > kMaxVocab ||
       c.logitsBytes < abi::f32RowBytes(m.plan.vocab))
     return broken(kMemoryId, {"memory.logits_bytes"},

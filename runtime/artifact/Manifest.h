@@ -28,7 +28,7 @@ inline constexpr size_t kStepOutputs = 3;
 
 /// Entry of Manifest::requires_ of an artifact with target "cuda": weights "mma16", keys and values
 /// "kv_bf16_rows", several programs.
-inline constexpr const char *kFeatureTargetCuda = "target-cuda";
+inline constexpr const char *kFeatureTargetCuda = "target-cuda-2";
 
 /// Range::segment of a parameter that is generated at load instead of stored.
 inline constexpr uint32_t kGeneratedSegment = ~0u;

@@ -236,6 +236,16 @@ TEST_CASE("memory contracts that promise too little are refused") {
                  {id, "memory.scratch_bytes_per_worker",
                   [](Manifest &m) { m.memory.scratchBytesPerWorker = 63; }},
                  {id, "memory.scratch_bytes_per_worker",
+                  [](Manifest &m) { // each fits alone, not one behind the other
+                    m.kernels[0].counterBytes = m.kernels[0].scratchBytes = 100;
+                    m.kernels[1].counterBytes = 0, m.kernels[1].scratchBytes = 100;
+                  }},
+                 {id, "memory.scratch_bytes_per_worker",
+                  [](Manifest &m) {
+                    m.kernels[0].counterBytes = m.kernels[0].scratchBytes = uint64_t(1) << 63;
+                    m.kernels[1].counterBytes = 0, m.kernels[1].scratchBytes = uint64_t(1) << 63;
+                  }},
+                 {id, "memory.scratch_bytes_per_worker",
                   [](Manifest &m) { m.kernels[1].scratchBytes = kMost; }},
                  {"artifact-plan", "kernels[1]",
                   [](Manifest &m) { m.kernels[1].counterBytes = m.kernels[1].scratchBytes + 1; }},

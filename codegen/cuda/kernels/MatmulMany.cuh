@@ -2,7 +2,7 @@
 //
 //   item     a tile of kPanels panels of 32 outputs by kTokens tokens
 //   warps    kPanels along the outputs (a panel each), the others along the tokens
-//   reads    blocks of 64 k of weights and bf16 rows by cp.async through kStages stages; weights
+//   reads    blocks of 64 k of weights and rows by cp.async through kStages stages; weights
 //            come out of shared memory as operand A by 16-byte loads, rows as operand B by ldmatrix
 //   writes   what the epilogue stores
 //   order    that of MatmulFew.cuh: slices of K are walked in order, each from +0, and added at its
