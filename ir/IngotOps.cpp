@@ -3,6 +3,8 @@
 
 #include "mlir/IR/Builders.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ingot;
 
@@ -134,6 +136,9 @@ LogicalResult EmbedOp::verify() {
 LogicalResult RopeAnglesOp::verify() {
   if (getInvFreq().empty())
     return emitOpError("needs frequencies");
+  for (const float frequency : getInvFreq())
+    if (!std::isfinite(frequency))
+      return emitOpError("frequencies must be finite");
   if (failed(inRowSpace(*this, getResult(), RowSpace::tokens, "result")))
     return failure();
   return hasColumns(*this, getResult(), 2 * static_cast<int64_t>(getInvFreq().size()), "result");
@@ -145,8 +150,8 @@ LogicalResult AddBiasOp::verify() {
 
 LogicalResult RmsNormOp::verify() {
   const int64_t columns = columnsOf(getInput());
-  if (!(getEps().convertToDouble() > 0))
-    return emitOpError("eps must be positive");
+  if (!getEps().isFinite() || !(getEps().convertToDouble() > 0))
+    return emitOpError("eps must be positive and finite");
   if (failed(orderIs(*this, getOrder(), OrderKind::lanes, OrderKind::lanes, 64, 0)))
     return failure();
   if (!getHeadDim())
@@ -158,8 +163,8 @@ LogicalResult RmsNormOp::verify() {
 
 LogicalResult LayerNormOp::verify() {
   const int64_t columns = columnsOf(getInput());
-  if (!(getEps().convertToDouble() > 0))
-    return emitOpError("eps must be positive");
+  if (!getEps().isFinite() || !(getEps().convertToDouble() > 0))
+    return emitOpError("eps must be positive and finite");
   if (failed(orderIs(*this, getOrder(), OrderKind::lanes, OrderKind::lanes, 64, 0)) ||
       failed(isVector(*this, getGamma(), columns, "gamma")))
     return failure();
@@ -294,6 +299,8 @@ LogicalResult PagedAttentionOp::verify() {
     return emitOpError() << heads << " query heads over " << kv.getHeads() << " KV heads";
   if (isa<QActType>(elementOf(getQuery())) || elementOf(getQuery()).isF16())
     return emitOpError("needs float32 or bfloat16 queries");
+  if (!getScale().isFinite())
+    return emitOpError("scale must be finite");
   if (getWindow() && static_cast<int64_t>(*getWindow()) < 1)
     return emitOpError() << "window must be positive, is " << static_cast<int64_t>(*getWindow());
   if (getSoftcap() && !(getSoftcap()->isFinite() && getSoftcap()->convertToFloat() > 0))

@@ -3,6 +3,8 @@
 #include "models/DecoderConfig.h"
 #include "models/Registry.h"
 
+#include <algorithm>
+
 namespace ingot {
 namespace {
 
@@ -11,13 +13,15 @@ namespace {
 Status readSlidingLayers(const HfConfig &config, DecoderSpec &spec) {
   INGOT_ASSIGN(const bool sliding, config.boolean("use_sliding_window", false));
   INGOT_ASSIGN(const std::vector<bool> types, readLayerTypes(config, spec.layers));
-  if (!sliding) {
-    for (const bool windowed : types)
-      if (windowed)
-        return config.refuse("attention-window", "layer_types",
-                             "sliding_attention, but use_sliding_window is false; set one right");
+  const bool named = std::find(types.begin(), types.end(), true) != types.end();
+  if (named && !sliding)
+    return config.refuse("attention-window", "layer_types",
+                         "sliding_attention, but use_sliding_window is false; set one right");
+  if (named && config.isNull("sliding_window"))
+    return config.refuse("attention-window", "sliding_window",
+                         "null, but layer_types has sliding_attention; set one right");
+  if (!sliding)
     return Status::ok();
-  }
   INGOT_ASSIGN(const int64_t first, config.integer("max_window_layers", {0, 1 << 20}, 28));
   const auto isWindowed = [&](int64_t layer) {
     return types.empty() ? layer >= first : types[static_cast<size_t>(layer)];

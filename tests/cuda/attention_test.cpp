@@ -203,7 +203,7 @@ public:
   int64_t tokens() const { return batch_.tokens(); }
   /// Counters at the start of scratch that are not zero.
   int64_t countersLeft() const {
-    const uint64_t bytes = (4 + (heads_.maxTokens + 1) * heads_.kvHeads) * 4;
+    const uint64_t bytes = Kernels::all().shape(heads_).counterBytes;
     return std::count_if(scratch_.begin(), scratch_.begin() + int64_t(bytes),
                          [](uint8_t byte) { return byte != 0; });
   }

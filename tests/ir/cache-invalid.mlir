@@ -109,6 +109,16 @@ func.func @attention_window(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch
 // -----
 
 !kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_scale(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{scale must be finite}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 0x7FC00000 : f32}
+      : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
 func.func @attention_softcap(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
   // expected-error @+1 {{softcap must be positive}}
   %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32, softcap = -1.0 : f32}

@@ -33,8 +33,24 @@ func.func @head_gamma_width(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>) {
 // -----
 
 func.func @no_eps(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>) {
-  // expected-error @+1 {{eps must be positive}}
+  // expected-error @+1 {{eps must be positive and finite}}
   %0 = ingot.rms_norm %a, %gamma {eps = 0.0 : f32} : tensor<64xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @endless_eps(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>) {
+  // expected-error @+1 {{eps must be positive and finite}}
+  %0 = ingot.rms_norm %a, %gamma {eps = 0x7F800000 : f32} : tensor<64xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @frequency_of_nothing(%batch: !ingot.batch) {
+  // expected-error @+1 {{frequencies must be finite}}
+  %0 = ingot.rope_angles %batch {inv_freq = array<f32: 1.0, 0x7FC00000>} : tensor<?x4xf32>
   return
 }
 

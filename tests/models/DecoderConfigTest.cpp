@@ -159,6 +159,10 @@ TEST_CASE("a Qwen3 config says which layers have a window") {
   CHECK(windows(R"("use_sliding_window": true, "sliding_window": 64,
                    "layer_types": ["sliding_attention", "full_attention"])") == Windows{64, 0});
   CHECK(windows(R"("use_sliding_window": true, "sliding_window": null)").empty());
+  CHECK(failsWith(specOf(with(kQwen3, R"("use_sliding_window": true, "sliding_window": null,
+                                         "layer_types": ["sliding_attention", "full_attention"])"))
+                      .status(),
+                  "attention-window", {"sliding_window", "layer_types"}));
 
   CHECK(specOf(with(kQwen3, R"("layer_types": ["full_attention", "full_attention"],
                                "use_sliding_window": false, "sliding_window": 4096)"))

@@ -64,7 +64,6 @@ protected:
   int64_t rowCount(int value) const;
   std::vector<uint8_t> packed(int value) const;
   std::vector<uint8_t> packedMeta(int value) const;
-  std::string compareCache() const;
 
   std::string name_;
   KernelProgram program_;
