@@ -1,5 +1,7 @@
 #include "ir/IngotDialect.h"
 
+#include "runtime/base/Limits.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -48,6 +50,12 @@ StringRef ingot::storageFormat(Type element) {
   return element.isBF16() ? "bf16" : element.isF16() ? "fp16" : "";
 }
 
+static_assert(limits::kDimension == int64_t(1) << 28, "the number that IngotOps.td names");
+bool ingot::hasRowShape(Type type) {
+  const int64_t columns = cast<ShapedType>(type).getDimSize(1); // negative where it is open
+  return columns >= 1 && columns <= limits::kDimension;
+}
+
 RowSpace ingot::rowSpaceOf(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   auto rows = tensor ? dyn_cast_or_null<RowsAttr>(tensor.getEncoding()) : RowsAttr();
@@ -60,18 +68,33 @@ RankedTensorType ingot::rowsLike(RankedTensorType type, int64_t columns, Type el
                                type.getEncoding());
 }
 
+/// A part of a type or an attribute, and what it may be.
+struct Part {
+  const char *name;
+  int64_t value, least, most;
+};
+
+static LogicalResult inRange(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Part> parts) {
+  for (const Part &part : parts)
+    if (part.value < part.least || part.value > part.most)
+      return emitError() << part.name << " must be from " << part.least << " to " << part.most
+                         << ", is " << part.value;
+  return success();
+}
+
 LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t group,
                              int64_t layers, int64_t heads, int64_t keyDim, int64_t valueDim,
                              int64_t blockTokens, KvFormat) {
-  if (group < 0 || layers < 1 || heads < 1)
-    return emitError() << "kv needs group >= 0, layers >= 1 and heads >= 1";
-  if (keyDim < 2 || keyDim % 2 != 0)
-    return emitError() << "kv key width must be even and positive, is " << keyDim;
-  if (valueDim < 1)
-    return emitError() << "kv value width must be positive, is " << valueDim;
-  if (blockTokens < 16 || blockTokens % 16 != 0)
+  if (keyDim % 2 != 0)
+    return emitError() << "kv key width must be even, is " << keyDim;
+  if (blockTokens % 16 != 0)
     return emitError() << "kv block must be a multiple of 16 positions, is " << blockTokens;
-  return success();
+  return inRange(emitError, {{"kv group", group, 0, limits::kLayers - 1},
+                             {"kv layers", layers, 1, limits::kLayers},
+                             {"kv heads", heads, 1, limits::kHeads},
+                             {"kv key width", keyDim, 2, limits::kHeadDim},
+                             {"kv value width", valueDim, 1, limits::kHeadDim},
+                             {"kv block", blockTokens, 16, limits::kBlockTokens}});
 }
 
 LogicalResult QWeightType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits,
@@ -84,12 +107,11 @@ LogicalResult QWeightType::verify(function_ref<InFlightDiagnostic()> emitError, 
                        << bits << ", " << group;
   if (group < 0 || group % 32 != 0)
     return emitError() << "qweight group must be 0 (per channel) or a multiple of 32, is " << group;
-  return success();
+  return inRange(emitError, {{"qweight group", group, 0, limits::kDimension}});
 }
 
 LogicalResult OrderAttr::verify(function_ref<InFlightDiagnostic()> emitError, OrderKind,
                                 int64_t step, int64_t span) {
-  if (step < 1 || span < 0)
-    return emitError() << "order step must be positive and span not negative";
-  return success();
+  return inRange(emitError, {{"order step", step, 1, limits::kDimension},
+                             {"order span", span, 0, limits::kDimension}});
 }

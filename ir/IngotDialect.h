@@ -56,6 +56,9 @@ CodeTarget targetOf(mlir::Operation *op);
 /// ...; empty for float32.
 llvm::StringRef storageFormat(mlir::Type element);
 
+/// Whether a tensor of rank 2 has a number of columns that rows may have.
+bool hasRowShape(mlir::Type type);
+
 /// Row space of a row tensor: its encoding, or Tokens when it has none.
 RowSpace rowSpaceOf(mlir::Type type);
 

@@ -1,6 +1,8 @@
 // Verifiers and kernel families of the ops.
 #include "ir/IngotDialect.h"
 
+#include "runtime/base/Limits.h"
+
 #include "mlir/IR/Builders.h"
 
 #include <cmath>
@@ -79,6 +81,29 @@ LogicalResult hasLayer(Operation *op, KvType kv, uint64_t layer) {
 
 Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
 
+/// Fails for shapes beyond what 32-bit fields and the formats of weights hold.
+LogicalResult hasParameterShape(Operation *op, RankedTensorType type) {
+  int64_t elements = 1;
+  for (const int64_t dimension : type.getShape()) {
+    if (dimension > limits::kDimension)
+      return op->emitOpError() << "has a dimension of " << dimension << ", at most "
+                               << limits::kDimension;
+    elements *= dimension;
+  }
+  if (elements > limits::kElements)
+    return op->emitOpError() << "has " << elements << " elements, at most " << limits::kElements;
+  return success();
+}
+
+LogicalResult inRange(Operation *op, const APFloat &number, double least, double most,
+                      StringRef what) {
+  const float value = number.convertToFloat();
+  if (!(value >= static_cast<float>(least) && value <= static_cast<float>(most))) // nor NaN
+    return op->emitOpError() << what << " must be from " << least << " to " << most << ", is "
+                             << value;
+  return success();
+}
+
 /// Rows of the sources add up; interleaved ones come in two equal halves of whole runs.
 LogicalResult verifySources(ParamOp param, int64_t rows) {
   const int64_t interleave = static_cast<int64_t>(param.getInterleave().value_or(0));
@@ -90,8 +115,9 @@ LogicalResult verifySources(ParamOp param, int64_t rows) {
     return success();
   int64_t sum = 0;
   for (auto source : param.getSources()->getAsRange<SourceAttr>()) {
-    if (source.getRows() < 1)
-      return param.emitOpError() << "source " << source.getTensor() << " has no rows";
+    if (source.getRows() < 1 || source.getRows() > rows)
+      return param.emitOpError() << "source " << source.getTensor() << " has " << source.getRows()
+                                 << " rows, the parameter " << rows;
     if (interleave && (source.getRows() * 2 != rows || source.getRows() % interleave != 0))
       return param.emitOpError() << "interleaved sources need " << rows
                                  << " / 2 rows each, a multiple of " << interleave;
@@ -110,6 +136,8 @@ LogicalResult ParamOp::verify() {
     return emitOpError("needs a name");
   if (!type.hasStaticShape() || type.getNumElements() == 0)
     return emitOpError("needs a static shape with elements");
+  if (failed(hasParameterShape(*this, type)))
+    return failure();
   const bool quantized = isa<QWeightType>(type.getElementType());
   if (quantized && type.getRank() != 2)
     return emitOpError("only matrices are quantized");
@@ -139,6 +167,8 @@ LogicalResult RopeAnglesOp::verify() {
   for (const float frequency : getInvFreq())
     if (!std::isfinite(frequency))
       return emitOpError("frequencies must be finite");
+  if (!getAttentionFactor().isFinite())
+    return emitOpError("attention_factor must be finite");
   if (failed(inRowSpace(*this, getResult(), RowSpace::tokens, "result")))
     return failure();
   return hasColumns(*this, getResult(), 2 * static_cast<int64_t>(getInvFreq().size()), "result");
@@ -150,8 +180,8 @@ LogicalResult AddBiasOp::verify() {
 
 LogicalResult RmsNormOp::verify() {
   const int64_t columns = columnsOf(getInput());
-  if (!getEps().isFinite() || !(getEps().convertToDouble() > 0))
-    return emitOpError("eps must be positive and finite");
+  if (failed(inRange(*this, getEps(), limits::kLeastEps, limits::kMostEps, "eps")))
+    return failure();
   if (failed(orderIs(*this, getOrder(), OrderKind::lanes, OrderKind::lanes, 64, 0)))
     return failure();
   if (!getHeadDim())
@@ -163,8 +193,8 @@ LogicalResult RmsNormOp::verify() {
 
 LogicalResult LayerNormOp::verify() {
   const int64_t columns = columnsOf(getInput());
-  if (!getEps().isFinite() || !(getEps().convertToDouble() > 0))
-    return emitOpError("eps must be positive and finite");
+  if (failed(inRange(*this, getEps(), limits::kLeastEps, limits::kMostEps, "eps")))
+    return failure();
   if (failed(orderIs(*this, getOrder(), OrderKind::lanes, OrderKind::lanes, 64, 0)) ||
       failed(isVector(*this, getGamma(), columns, "gamma")))
     return failure();
@@ -295,16 +325,19 @@ KernelFamily PagedAttentionOp::family() { return KernelFamily::Attention; }
 LogicalResult PagedAttentionOp::verify() {
   auto kv = cast<KvType>(getKv().getType());
   const int64_t heads = getHeads();
-  if (heads < 1 || heads % kv.getHeads() != 0)
-    return emitOpError() << heads << " query heads over " << kv.getHeads() << " KV heads";
+  if (heads < 1 || heads > limits::kHeads || heads % kv.getHeads() != 0)
+    return emitOpError() << heads << " query heads over " << kv.getHeads()
+                         << " KV heads; a multiple up to " << limits::kHeads << " is needed";
   if (isa<QActType>(elementOf(getQuery())) || elementOf(getQuery()).isF16())
     return emitOpError("needs float32 or bfloat16 queries");
   if (!getScale().isFinite())
     return emitOpError("scale must be finite");
-  if (getWindow() && static_cast<int64_t>(*getWindow()) < 1)
-    return emitOpError() << "window must be positive, is " << static_cast<int64_t>(*getWindow());
-  if (getSoftcap() && !(getSoftcap()->isFinite() && getSoftcap()->convertToFloat() > 0))
-    return emitOpError() << "softcap must be positive, is " << getSoftcap()->convertToFloat();
+  if (const auto window = static_cast<int64_t>(getWindow().value_or(1));
+      window < 1 || window > limits::kContext)
+    return emitOpError() << "window must be from 1 to " << limits::kContext << ", is " << window;
+  if (getSoftcap() &&
+      failed(inRange(*this, *getSoftcap(), limits::kLeastSoftcap, limits::kMostSoftcap, "softcap")))
+    return failure();
   if (getSinks() && failed(isVector(*this, getSinks(), heads, "sinks")))
     return failure();
   if (failed(hasLayer(*this, kv, getLayer())) ||

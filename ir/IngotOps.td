@@ -15,9 +15,10 @@ class Ingot_Op<string mnemonic, list<Trait> traits = []> : Op<Ingot_Dialect, mne
 
 def KvCacheResource : Resource<"::ingot::KvCacheResource">;
 
-// Rows of any element type: [rows, columns].
-def RowTensor : RankedTensorOf<[F32, BF16, F16, Ingot_QActType], [HasAnyRankOfPred<[2]>], "rows of activations">;
-def F32Rows : RankedTensorOf<[F32], [HasAnyRankOfPred<[2]>], "float32 rows">;
+// Rows of any element type: [rows, columns], so many columns as runtime/base/Limits.h allows.
+def HasRowShape : CPred<"::ingot::hasRowShape($_self)">;
+def RowTensor : RankedTensorOf<[F32, BF16, F16, Ingot_QActType], [HasAnyRankOfPred<[2]>, HasRowShape], "rows of activations, 1 to 2^28 columns">;
+def F32Rows : RankedTensorOf<[F32], [HasAnyRankOfPred<[2]>, HasRowShape], "float32 rows, 1 to 2^28 columns">;
 def IndexRows : RankedTensorOf<[I32], [HasAnyRankOfPred<[2]>], "index rows">;
 def WeightTensor : RankedTensorOf<[F32, BF16, F16, Ingot_QWeightType], [HasAnyRankOfPred<[1, 2]>], "a parameter">;
 

@@ -2,6 +2,7 @@
 
 #include "models/Rope.h"
 #include "runtime/base/Format.h"
+#include "runtime/base/Limits.h"
 
 #include <algorithm>
 #include <cctype>
@@ -9,31 +10,26 @@
 namespace ingot {
 namespace {
 
-// Generous limits; products of any four of these stay far below 2^63.
-constexpr int64_t kMaxWidth = int64_t(1) << 20;
-constexpr int64_t kMaxVocab = int64_t(1) << 24;
-constexpr int64_t kMaxLayers = 4096;
-constexpr int64_t kMaxHeads = 4096;
-constexpr int64_t kMaxHeadDim = 4096;
-constexpr int64_t kMaxContext = int64_t(1) << 30;
-constexpr size_t kMaxTypeName = 64; ///< bytes of model_type
-constexpr NumberRange kEps{1e-30, 1};
+constexpr int64_t kMaxWidth = int64_t(1) << 20; ///< merged projections have several of them
+constexpr size_t kMaxTypeName = 64;             ///< bytes of model_type
+constexpr NumberRange kEps{limits::kLeastEps, limits::kMostEps};
 
 long long show(int64_t value) { return value; }
 
 Status readSizes(const HfConfig &config, int64_t defaultContext, DecoderSpec &spec) {
-  INGOT_ASSIGN(spec.vocab, config.integer("vocab_size", {1, kMaxVocab}));
+  INGOT_ASSIGN(spec.vocab, config.integer("vocab_size", {1, limits::kVocab}));
   INGOT_ASSIGN(spec.hidden, config.integer("hidden_size", {1, kMaxWidth}));
-  INGOT_ASSIGN(spec.layers, config.integer("num_hidden_layers", {1, kMaxLayers}));
+  INGOT_ASSIGN(spec.layers, config.integer("num_hidden_layers", {1, limits::kLayers}));
   INGOT_ASSIGN(spec.feedForward, config.integer("intermediate_size", {1, kMaxWidth}));
   INGOT_ASSIGN(spec.maxContext,
-               config.integer("max_position_embeddings", {1, kMaxContext}, defaultContext));
+               config.integer("max_position_embeddings", {1, limits::kContext}, defaultContext));
   return Status::ok();
 }
 
 Status readHeads(const HfConfig &config, std::optional<int64_t> defaultDim, DecoderSpec &spec) {
-  INGOT_ASSIGN(spec.heads, config.integer("num_attention_heads", {1, kMaxHeads}));
-  INGOT_ASSIGN(spec.kvHeads, config.integer("num_key_value_heads", {1, kMaxHeads}, spec.heads));
+  INGOT_ASSIGN(spec.heads, config.integer("num_attention_heads", {1, limits::kHeads}));
+  INGOT_ASSIGN(spec.kvHeads,
+               config.integer("num_key_value_heads", {1, limits::kHeads}, spec.heads));
   if (spec.heads % spec.kvHeads != 0)
     return config.refuse("config-heads", "num_key_value_heads",
                          format("%lld query heads cannot share %lld key heads evenly",
@@ -44,7 +40,7 @@ Status readHeads(const HfConfig &config, std::optional<int64_t> defaultDim, Deco
                          format("hidden_size %lld is not a multiple of %lld heads and head_dim is "
                                 "absent",
                                 show(spec.hidden), show(spec.heads)));
-  INGOT_ASSIGN(spec.headDim, config.integer("head_dim", {2, kMaxHeadDim},
+  INGOT_ASSIGN(spec.headDim, config.integer("head_dim", {2, limits::kHeadDim},
                                             defaultDim.value_or(spec.hidden / spec.heads)));
   if (spec.headDim < 2 || spec.headDim % 2 != 0)
     return config.refuse("config-head-dim", "head_dim",
@@ -91,7 +87,7 @@ Status readWindows(const HfConfig &config, int64_t defaultWindow,
   if (config.isNull("sliding_window"))
     return Status::ok();
   INGOT_ASSIGN(const int64_t window,
-               config.integer("sliding_window", {1, kMaxContext}, defaultWindow));
+               config.integer("sliding_window", {1, limits::kContext}, defaultWindow));
   if (window >= spec.maxContext)
     return Status::ok();
   spec.windows.assign(static_cast<size_t>(spec.layers), 0);

@@ -4,6 +4,7 @@
 #include "runtime/base/CheckedMath.h"
 #include "runtime/base/Format.h"
 #include "runtime/base/Hash.h"
+#include "runtime/base/Limits.h"
 
 #include <algorithm>
 
@@ -11,11 +12,11 @@ namespace ingot::artifact {
 
 static constexpr const char *kKvId = "artifact-kv", *kMemoryId = "artifact-memory";
 
-/// Far above any model, low enough that products of KV dimensions stay below 2^63.
-static constexpr uint32_t kMaxKvDimension = 1u << 14, kMaxBlockTokens = 1u << 12;
-/// Limits of step sizes and of the context; items and positions are 32-bit.
-static constexpr uint32_t kMaxStep = 1u << 20, kMaxContext = 1u << 28;
-static constexpr uint32_t kMaxVocab = 1u << 26;
+static constexpr uint32_t kMaxKvDimension = limits::kHeadDim,
+                          kMaxBlockTokens = limits::kBlockTokens;
+static_assert(limits::kLayers == limits::kHeadDim && limits::kHeads == limits::kHeadDim);
+static constexpr uint32_t kMaxStep = limits::kStep, kMaxContext = limits::kContext;
+static constexpr uint32_t kMaxVocab = limits::kVocab;
 
 // ---- KV groups
 // --------------------------------------------------------------------------------------

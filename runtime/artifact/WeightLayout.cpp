@@ -2,6 +2,7 @@
 
 #include "runtime/base/CheckedMath.h"
 #include "runtime/base/Format.h"
+#include "runtime/base/Limits.h"
 
 #include <optional>
 
@@ -9,8 +10,6 @@ namespace ingot {
 
 static constexpr const char *kFormatNames[] = {"f32", "bf16", "int8", "int4", "fp16", "fp8"};
 static constexpr const char *kLayoutNames[] = {"row", "panel32", "mma16"};
-/// No dimension of a parameter is larger than this; far above any model, far below an overflow.
-static constexpr uint64_t kMaxDimension = uint64_t(1) << 32;
 /// No parameter is larger than this.
 static constexpr uint64_t kMaxParamBytes = uint64_t(1) << 48;
 
@@ -98,9 +97,10 @@ Result<WeightLayout> WeightLayout::make(std::string_view formatText, std::string
   if (shape.empty() || shape.size() > 2)
     return refuse(ingot::format("a shape of %zu dimensions; parameters have 1 or 2", shape.size()));
   for (uint64_t dimension : shape)
-    if (dimension == 0 || dimension > kMaxDimension)
-      return refuse(ingot::format("dimension %llu is outside 1..2^32",
-                                  static_cast<unsigned long long>(dimension)));
+    if (dimension == 0 || dimension > limits::kDimension)
+      return refuse(ingot::format("dimension %llu is outside 1..%llu",
+                                  static_cast<unsigned long long>(dimension),
+                                  static_cast<unsigned long long>(limits::kDimension)));
   WeightLayout layout;
   layout.format = *formatValue;
   layout.kind = *kindValue;

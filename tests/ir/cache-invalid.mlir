@@ -100,7 +100,7 @@ func.func @attention_order(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch)
 
 !kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
 func.func @attention_window(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
-  // expected-error @+1 {{window must be positive, is 0}}
+  // expected-error @+1 {{window must be from 1 to 268435456, is 0}}
   %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32, window = 0 : i64}
       : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
   return
@@ -120,7 +120,7 @@ func.func @attention_scale(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch)
 
 !kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
 func.func @attention_softcap(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
-  // expected-error @+1 {{softcap must be positive}}
+  // expected-error @+1 {{softcap must be from 1.000000e-06 to 1.000000e+06, is -1.000000e+00}}
   %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32, softcap = -1.0 : f32}
       : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
   return
@@ -132,6 +132,46 @@ func.func @attention_softcap(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batc
 func.func @attention_sinks(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch, %s: tensor<3xf32>) {
   // expected-error @+1 {{sinks must be a vector of 4}}
   %0 = ingot.paged_attention %q, %kv, %batch sinks(%s : tensor<3xf32>) {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32}
+      : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_wide_window(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{window must be from 1 to 268435456, is 4294967360}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32, window = 4294967360 : i64}
+      : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_tiny_softcap(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{softcap must be from 1.000000e-06 to 1.000000e+06, is 1.401298e-45}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32, softcap = 1.0e-45 : f32}
+      : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_softcap_nan(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{softcap must be from 1.000000e-06 to 1.000000e+06, is nan}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 4 : i64, layer = 0 : i64, scale = 1.0 : f32, softcap = 0x7FC00000 : f32}
+      : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+!kv = !ingot.kv<group = 0, layers = 2, heads = 2, key = 8, value = 16, block = 16>
+func.func @attention_wide_heads(%q: tensor<?x32xf32>, %kv: !kv, %batch: !ingot.batch) {
+  // expected-error @+1 {{4294967300 query heads over 2 KV heads; a multiple up to 4096 is needed}}
+  %0 = ingot.paged_attention %q, %kv, %batch {heads = 4294967300 : i64, layer = 0 : i64, scale = 1.0 : f32}
       : tensor<?x32xf32>, !kv -> tensor<?x64xf32>
   return
 }

@@ -65,7 +65,7 @@ func.func @rows_do_not_add_up() {
 // -----
 
 func.func @empty_source() {
-  // expected-error @+1 {{source b has no rows}}
+  // expected-error @+1 {{source b has 0 rows}}
   %0 = ingot.param "w" {sources = [#ingot.source<"a", 16>, #ingot.source<"b", 0>]} : tensor<16x32xf32>
   return
 }
@@ -127,5 +127,30 @@ func.func @rotary_pairs_of_broken_heads() {
 func.func @rotary_pairs_of_narrow_heads() {
   // expected-error @+1 {{rotary_pairs is for matrices of whole heads of a multiple of 32 rows, without interleave; is 16}}
   %0 = ingot.param "w" {rotary_pairs = 16 : i64} : tensor<96x32xf32>
+  return
+}
+
+// -----
+
+func.func @wide_dimension() {
+  // expected-error @+1 {{has a dimension of 4294967328, at most 268435456}}
+  %0 = ingot.param "w" : tensor<4294967328x32xf32>
+  return
+}
+
+// -----
+
+func.func @many_elements() {
+  // expected-error @+1 {{has 70368744177664 elements, at most 1099511627776}}
+  %0 = ingot.param "w" : tensor<268435456x262144xf32>
+  return
+}
+
+// -----
+
+func.func @rows_that_wrap() {
+  // expected-error @+1 {{source a has 9223372036854775807 rows, the parameter 16}}
+  %0 = ingot.param "w" {sources = [#ingot.source<"a", 9223372036854775807>, #ingot.source<"b", 9223372036854775807>,
+                        #ingot.source<"c", 18>]} : tensor<16x32xf32>
   return
 }

@@ -33,7 +33,7 @@ func.func @head_gamma_width(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>) {
 // -----
 
 func.func @no_eps(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>) {
-  // expected-error @+1 {{eps must be positive and finite}}
+  // expected-error @+1 {{eps must be from 1.000000e-30 to 1.000000e+00}}
   %0 = ingot.rms_norm %a, %gamma {eps = 0.0 : f32} : tensor<64xf32> -> tensor<?x64xf32>
   return
 }
@@ -41,7 +41,7 @@ func.func @no_eps(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>) {
 // -----
 
 func.func @endless_eps(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>) {
-  // expected-error @+1 {{eps must be positive and finite}}
+  // expected-error @+1 {{eps must be from 1.000000e-30 to 1.000000e+00}}
   %0 = ingot.rms_norm %a, %gamma {eps = 0x7F800000 : f32} : tensor<64xf32> -> tensor<?x64xf32>
   return
 }
@@ -157,5 +157,45 @@ func.func @select_width(%a: tensor<?x64xf32>, %batch: !ingot.batch) {
 func.func @beta_width(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>, %beta: tensor<32xf32>) {
   // expected-error @+1 {{beta must be a vector of 64}}
   %0 = ingot.layer_norm %a, %gamma, %beta {eps = 1.0e-5 : f32} : tensor<64xf32>, tensor<32xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @wide_rows(%a: tensor<?x4294967360xf32>) {
+  // expected-error @+1 {{must be float32 rows, 1 to 2^28 columns}}
+  %0 = ingot.silu %a : tensor<?x4294967360xf32>
+  return
+}
+
+// -----
+
+func.func @open_columns(%a: tensor<?x?xf32>) {
+  // expected-error @+1 {{must be float32 rows, 1 to 2^28 columns}}
+  %0 = ingot.silu %a : tensor<?x?xf32>
+  return
+}
+
+// -----
+
+func.func @no_columns(%a: tensor<?x0xf32>) {
+  // expected-error @+1 {{must be float32 rows, 1 to 2^28 columns}}
+  %0 = ingot.silu %a : tensor<?x0xf32>
+  return
+}
+
+// -----
+
+func.func @tiny_eps(%a: tensor<?x64xf32>, %gamma: tensor<64xf32>) {
+  // expected-error @+1 {{eps must be from 1.000000e-30 to 1.000000e+00, is 1.401298e-45}}
+  %0 = ingot.rms_norm %a, %gamma {eps = 1.0e-45 : f32} : tensor<64xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @endless_angles(%batch: !ingot.batch) {
+  // expected-error @+1 {{attention_factor must be finite}}
+  %0 = ingot.rope_angles %batch {attention_factor = 0x7F800000 : f32, inv_freq = array<f32: 1.0, 1.0>} : tensor<?x4xf32>
   return
 }
