@@ -11,6 +11,15 @@ namespace ingot {
 
 namespace {
 
+/// The numbers of a cache's format are the same in programs, kernels and artifacts.
+constexpr bool agree(KvFormat program, abi::KvFormat kernels) {
+  return static_cast<uint32_t>(program) == static_cast<uint32_t>(kernels);
+}
+static_assert(agree(KvFormat::bf16, abi::KvFormat::Bf16) &&
+              agree(KvFormat::fp16, abi::KvFormat::F16) &&
+              agree(KvFormat::fp8, abi::KvFormat::E4m3) &&
+              agree(KvFormat::int8, abi::KvFormat::Int8));
+
 Status unreadable(FusedOp fused, const std::string &why) {
   return Status(ErrorClass::Internal, "kernel-unreadable",
                 "region '" + fused.getName().str() + "' at '" + fused.getLabel().str() +

@@ -60,7 +60,6 @@ Result<CompiledKernels> compileCpuKernels(std::span<const KernelRequest> request
 
 struct CudaOptions {
   std::vector<std::string> architectures; ///< codegen/cuda/CompileKernels.h; empty = the usual ones
-  cuda::Profile profile = cuda::Profile::Invariant;
   unsigned threads = 1;
   bool cache = true; ///< keep compiled kernels for the next run
 };

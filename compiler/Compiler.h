@@ -22,6 +22,11 @@ struct WeightScheme {
   int64_t group = 32;
 };
 
+/// What bits and speed are traded for; named in the artifact.
+///   Invariant   a row's bits depend on model and architecture, never on the batch
+///   Fast        may choose another order of K by the number of tokens
+enum class Profile : uint8_t { Invariant, Fast };
+
 struct CompileOptions {
   std::string
       model; ///< directory in Hugging Face layout, or a .mlir program with weights beside it
@@ -44,10 +49,10 @@ struct CompileOptions {
   /// cuda: most tokens of each launch graph, ascending; steps beyond the last have one of their
   /// own.
   std::vector<int64_t> tokenBuckets = {1, 4, 16, 64, 256};
-  cuda::Profile profile = cuda::Profile::Invariant; ///< cuda
-  bool reportKernels = false;                       ///< a line per GPU kernel in the report
-  bool kernelCache = true;   ///< cuda: keep compiled kernels for the next run
-  uint32_t blockTokens = 16; ///< KV positions per block
+  Profile profile = Profile::Invariant; ///< cuda
+  bool reportKernels = false;           ///< a line per GPU kernel in the report
+  bool kernelCache = true;              ///< cuda: keep compiled kernels for the next run
+  uint32_t blockTokens = 16;            ///< KV positions per block
   /// How the cache stores keys and values: "bf16", cuda also "fp16", "fp8", "int8"; empty: as the
   /// program says.
   std::string kvFormat;

@@ -34,7 +34,7 @@ Status checkCpu(const CompileOptions &options) {
   if (options.activations != "bf16")
     return refuse("--activations " + options.activations,
                   "no --activations (its int8 rows have a scale per 32 columns)");
-  if (options.profile == cuda::Profile::Fast)
+  if (options.profile == Profile::Fast)
     return refuse("--profile fast", "invariant");
   return Status::ok();
 }

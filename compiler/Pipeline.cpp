@@ -127,7 +127,7 @@ void buildPlanning(OpPassManager &manager, const CompileOptions &options, CodeTa
     buckets.splitKernels = true;
   }
   manager.addPass(createBucketVariantsPass(buckets));
-  if (target == CodeTarget::Cuda && options.profile == cuda::Profile::Fast)
+  if (target == CodeTarget::Cuda && options.profile == Profile::Fast)
     manager.addPass(createSliceByBucketPass());
   if (target == CodeTarget::Cuda)
     addNormPrologue(manager, options);

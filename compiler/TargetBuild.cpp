@@ -120,8 +120,7 @@ Status TargetBuild::generateCode(unsigned threads) {
   const auto progress = [this](double done) { progress_("code", done); };
   CompiledKernels compiled;
   if (target_ == CodeTarget::Cuda) {
-    const CudaOptions cudaOptions{options_.architectures, options_.profile, threads,
-                                  options_.kernelCache};
+    const CudaOptions cudaOptions{options_.architectures, threads, options_.kernelCache};
     INGOT_ASSIGN(compiled, compileCudaKernels(requests, cudaOptions, progress));
   } else {
     INGOT_ASSIGN(compiled, compileCpuKernels(requests, options_.levels, threads, progress));

@@ -40,8 +40,7 @@ FailureOr<KernelSpec> readRowwise(FusedOp fused, std::string &reason) {
   return spec;
 }
 
-// What only the kernels of target cuda can hold: they say so here, and nothing else asks for the
-// target.
+// What only the kernels of target cuda can hold (see readMatmul and fitsEpilogue).
 
 /// A rounding to bf16, which epilogues and norms inside a kernel know.
 bool isBf16Round(Operation *op) {

@@ -60,11 +60,17 @@ void widen(const WeightView &view, int64_t first, int64_t count, float *out) {
     std::memcpy(out, from, uint64_t(count) * 4);
     return;
   }
-  for (int64_t i = 0; i < count; ++i) {
-    uint16_t half;
-    std::memcpy(&half, from + 2 * i, 2);
-    out[i] = view.type == WeightType::BF16 ? numerics::fromBf16(half) : numerics::fromF16(half);
-  }
+  const auto each = [&](auto widened) { // one loop per type: vectors
+    for (int64_t i = 0; i < count; ++i) {
+      uint16_t half;
+      std::memcpy(&half, from + 2 * i, 2);
+      out[i] = widened(half);
+    }
+  };
+  if (view.type == WeightType::BF16)
+    each([](uint16_t half) { return numerics::fromBf16(half); });
+  else
+    each([](uint16_t half) { return numerics::fromF16(half); });
 }
 
 Result<ParamReader> ParamReader::open(const WeightSource &weights, ParamSpec spec) {

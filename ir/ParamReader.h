@@ -25,7 +25,7 @@ struct ParamSpec {
   int64_t columns = 1;
   bool isVector = false; ///< sources have shape [rows] instead of [rows, columns]
   /// n > 0: n rows of the first source, n of the second, and so on. Set it to 0 to read the rows
-  /// source by source, as packPanels wants them, which alternates on its own.
+  /// source by source, in the order that WeightLayout::rowAt counts them.
   int64_t interleave = 0;
 };
 

@@ -12,13 +12,8 @@
 
 namespace ingot::cuda {
 
-/// What bits and speed are traded for; named in the artifact.
-///   Invariant   a row's bits depend on model and architecture, never on the batch
-///   Fast        may choose another order of K by the number of tokens
-enum class Profile : uint8_t { Invariant, Fast };
-
 /// How many tokens the schedule that a kernel serves can have: what its tile shape is chosen by.
-/// Kernels of all sizes give the same bits (profile Invariant).
+/// Kernels for all bounds give the same bits.
 struct TokenBound {
   uint32_t maxTokens = 16;
 };
@@ -47,9 +42,9 @@ struct KernelVariant {
 };
 
 /// A complete translation unit. It includes the embedded headers by their path in this repository
-/// ("codegen/cuda/kernels/Matmul.cuh") and defines
-///   extern "C" __global__ void <name>(const __grid_constant__ ingot::gpu::KernelArgs args)
-/// with the slots of runtime/artifact/KernelAbi.h.
+/// ("codegen/cuda/kernels/MatmulFew.cuh") and defines <name> by INGOT_KERNEL (or one of its kin:
+/// codegen/cuda/ptx/Threads.h): an extern "C" kernel whose parameters are the slots of
+/// runtime/artifact/KernelAbi.h and, where its shape has maps, ingot::gpu::TensorMaps.
 struct KernelSource {
   std::string name;
   std::string text;

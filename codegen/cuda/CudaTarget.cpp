@@ -88,7 +88,7 @@ Result<CompiledKernels> compileCudaKernels(std::span<const KernelRequest> reques
   for (const KernelRequest &request : requests) {
     INGOT_ASSIGN(const KernelProgram program, readKernelProgram(request.fused));
     INGOT_ASSIGN(cuda::KernelSource source,
-                 cuda::emitKernel(program, request.name, {request.maxTokens}, options.profile));
+                 cuda::emitKernel(program, request.name, {request.maxTokens}));
     compiled.shapes.push_back(source.shape);
     compiled.scratchBytes.push_back(source.shape.scratchBytes);
     compiled.variants.push_back(variantsOf(source, compile.architectures));

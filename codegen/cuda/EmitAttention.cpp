@@ -88,7 +88,7 @@ Status check(const KernelProgram &program, std::string_view name) {
 } // namespace
 
 Result<KernelSource> emitAttention(const KernelProgram &program, std::string_view name,
-                                   TokenBound bound, Profile, uint64_t partialBytes) {
+                                   TokenBound bound, uint64_t partialBytes) {
   INGOT_TRY(check(program, name));
   const ProgramOp &op = program.ops[0];
   const ProgramValue &cache = program.values[op.operands[1]];

@@ -10,18 +10,18 @@
 namespace ingot::cuda {
 
 Result<KernelSource> emitKernel(const KernelProgram &program, std::string_view name,
-                                TokenBound bound, Profile profile) {
+                                TokenBound bound) {
   const auto has = [&](OpKind kind) {
     return std::any_of(program.ops.begin(), program.ops.end(),
                        [&](const ProgramOp &op) { return op.kind == kind; });
   };
   if (has(OpKind::Linear))
-    return emitMatmul(program, name, bound, profile);
+    return emitMatmul(program, name, bound);
   if (has(OpKind::PagedAttention))
-    return emitAttention(program, name, bound, profile);
+    return emitAttention(program, name, bound);
   if (has(OpKind::Sample))
     return emitSample(program, name);
-  return emitRowwise(program, name, bound, profile);
+  return emitRowwise(program, name, bound);
 }
 
 } // namespace ingot::cuda

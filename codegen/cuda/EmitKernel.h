@@ -9,6 +9,6 @@ namespace ingot::cuda {
 /// PagedAttention attention, all else row-wise. Id "cuda-kernel" with the reason when the family
 /// cannot hold it.
 Result<KernelSource> emitKernel(const KernelProgram &program, std::string_view name,
-                                TokenBound bound, Profile profile);
+                                TokenBound bound);
 
 } // namespace ingot::cuda

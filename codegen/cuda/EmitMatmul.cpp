@@ -3,7 +3,6 @@
 #include "codegen/cuda/EpilogueText.h"
 #include "codegen/cuda/HopperTiles.h"
 #include "codegen/cuda/MatmulTiles.h"
-#include "codegen/cuda/kernels/Types.h"
 #include "runtime/base/Format.h"
 
 #include <algorithm>
@@ -113,8 +112,8 @@ private:
                     "a weight in layout mma16");
     rows_ = rows.kind;
     for (const ProgramValue &value : program_.values)
-      if (value.slot >= gpu::kMaxSlots)
-        return refuse(format("more than %d operands and results", gpu::kMaxSlots));
+      if (value.slot >= abi::kMaxSlots)
+        return refuse(format("more than %d operands and results", abi::kMaxSlots));
     rowsSlot_ = norm_ ? value(program_.ops[0].operands[0]).slot : rows.slot;
     weightSlot_ = weight.slot;
     shape_.format = weight.weight.format;
@@ -191,9 +190,16 @@ private:
     launch.blocksPerItem = tile.blockStrips() == 1 ? 2 : 1;
     return format("struct Tile {\n"
                   "  static constexpr u32 kStripWarps = %u, kSliceWarps = %u, kWarpStrips = %u;\n"
-                  "  static constexpr u32 kDepth = %u, kMaxTiles = %u, kRows = %u;\n};\n",
+                  "  static constexpr u32 kDepth = %u, kMaxTiles = %u, kRows = %u;\n%s};\n",
                   tile.stripWarps, tile.sliceWarps, tile.warpStrips, tile.depth, tile.maxTiles,
-                  tile.rows);
+                  tile.rows, stagingText(tile).c_str());
+  }
+
+  std::string stagingText(const FewTile &tile) const {
+    return norm_ ? format("  static constexpr u32 kStagedRows = %u;\n"
+                          "  static constexpr bool kStagesGain = %s;\n",
+                          tile.stagedRows, tile.stagesGain ? "true" : "false")
+                 : "";
   }
 
   std::string manyTile(LaunchShape &launch) const {
@@ -222,7 +228,7 @@ private:
 } // namespace
 
 Result<KernelSource> emitMatmul(const KernelProgram &program, std::string_view name,
-                                TokenBound bound, Profile) {
+                                TokenBound bound) {
   return MatmulEmitter(program, name, bound).emit();
 }
 

@@ -13,7 +13,6 @@ namespace {
 
 /// Shared memory of a block that rows may take; every target has more.
 constexpr int64_t kSharedRowBytes = 64 * 1024;
-constexpr int kMaxSlots = 16; ///< of KernelArgs
 
 using ull = unsigned long long;
 
@@ -46,7 +45,7 @@ public:
 
   Result<KernelSource> emit() {
     for (const ProgramValue &value : program_.values)
-      if (value.slot + (hasScaleSlot(value.kind) ? 1 : 0) >= kMaxSlots)
+      if (value.slot + (hasScaleSlot(value.kind) ? 1 : 0) >= abi::kMaxSlots)
         return noRowwise(name_, "more than 16 slots");
     for (size_t i = 0; i < program_.values.size(); ++i)
       if (program_.values[i].kind == ValueKind::F32Rows && !made_[i])
@@ -365,8 +364,7 @@ private:
 
 } // namespace
 
-Result<KernelSource> emitRowwise(const KernelProgram &program, std::string_view name, TokenBound,
-                                 Profile) {
+Result<KernelSource> emitRowwise(const KernelProgram &program, std::string_view name, TokenBound) {
   return RowwiseEmitter(program, name).emit();
 }
 

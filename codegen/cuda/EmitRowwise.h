@@ -5,9 +5,9 @@
 
 namespace ingot::cuda {
 
-/// The kernel of a program without Linear and PagedAttention; items are rows. Every bound and
-/// profile gives the same bits. Id "cuda-kernel" for what no kernel can hold.
+/// The kernel of a program without Linear and PagedAttention; items are rows. Every bound
+/// gives the same bits. Id "cuda-kernel" for what no kernel can hold.
 Result<KernelSource> emitRowwise(const KernelProgram &program, std::string_view name,
-                                 TokenBound bound, Profile profile);
+                                 TokenBound bound);
 
 } // namespace ingot::cuda

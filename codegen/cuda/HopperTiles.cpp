@@ -15,14 +15,14 @@ static constexpr uint32_t kFewestTokens = 65;
 /// Scales of a group of a strip.
 static constexpr uint32_t kStripGroupBytes = 32;
 
-/// Of a strip: its scales, what follows them.
-static uint64_t scaleBytes(const MatmulShape &shape) {
+/// Of a whole strip: its scales, what follows them.
+static uint64_t stripScaleBytes(const MatmulShape &shape) {
   if (!shape.isScaled())
     return 0;
   const uint32_t columns = shape.blocks() * 64, group = shape.group ? shape.group : columns;
   return uint64_t((columns + group - 1) / group) * kStripGroupBytes;
 }
-static uint64_t streamBytes(const MatmulShape &shape) {
+static uint64_t stripWordBytes(const MatmulShape &shape) {
   return uint64_t(shape.blocks()) * shape.words() * 512;
 }
 
@@ -94,7 +94,7 @@ static artifact::TensorMap stripMap(const MatmulShape &shape, const HopperTile &
   map.slot = slot;
   map.elementBytes = wordBytes;
   map.rows.base = shape.panels() * 2;
-  map.pitchBytes = scaleBytes(shape) + streamBytes(shape);
+  map.pitchBytes = stripScaleBytes(shape) + stripWordBytes(shape);
   map.boxRows = tile.strips();
   return map;
 }
@@ -103,8 +103,8 @@ static artifact::TensorMap weightsMap(const MatmulShape &shape, const HopperTile
                                       uint32_t slot) {
   constexpr uint32_t kWordBytes = 8;
   artifact::TensorMap map = stripMap(shape, tile, slot, kWordBytes);
-  map.offset = scaleBytes(shape);
-  map.columns = streamBytes(shape) / kWordBytes;
+  map.offset = stripScaleBytes(shape);
+  map.columns = stripWordBytes(shape) / kWordBytes;
   map.boxColumns = shape.words() * 512 / kWordBytes;
   return map;
 }
@@ -113,7 +113,7 @@ static artifact::TensorMap scalesMap(const MatmulShape &shape, const HopperTile 
                                      uint32_t slot) {
   constexpr uint32_t kWordBytes = 4;
   artifact::TensorMap map = stripMap(shape, tile, slot, kWordBytes);
-  map.columns = scaleBytes(shape) / kWordBytes;
+  map.columns = stripScaleBytes(shape) / kWordBytes;
   map.boxColumns = kStripGroupBytes / kWordBytes;
   return map;
 }

@@ -11,13 +11,15 @@ static constexpr uint32_t kBusyBlocks = 128;
 /// Most warps of a block along K.
 static constexpr uint32_t kMaxSliceWarps = 16;
 
+/// Bytes of a row in float32.
+static uint32_t wideRowBytes(const MatmulShape &shape) { return (shape.columns + 31) / 32 * 128; }
+
 /// NormShared of MatmulNorm.cuh.
-static uint32_t normBytes(const MatmulShape &shape, uint32_t rows) {
-  constexpr uint32_t kRowBytes = 128, kStaged = 32 * 1024;
-  const uint32_t row = (shape.columns + 31) / 32 * 128; // of float32
-  const uint32_t staged = std::clamp(kStaged / row, 1u, rows);
-  const uint32_t gain = shape.columns <= 4096 ? row : 0;
-  return shape.blocks() * rows * kRowBytes + staged * row + (staged + 3) / 4 * 16 + gain;
+static uint32_t normBytes(const MatmulShape &shape, const FewTile &tile) {
+  constexpr uint32_t kRowBytes = 128;
+  const uint32_t row = wideRowBytes(shape);
+  return shape.blocks() * tile.rows * kRowBytes + tile.stagedRows * row +
+         (tile.stagedRows + 3) / 4 * 16 + (tile.stagesGain ? row : 0);
 }
 
 uint32_t FewTile::sharedBytes(const MatmulShape &shape) const {
@@ -28,7 +30,19 @@ uint32_t FewTile::sharedBytes(const MatmulShape &shape) const {
   const uint32_t rings = stripWarps * sliceWarps * std::max(kStages * stage, own);
   const uint32_t sums =
       shape.slices() > 1 ? shape.slices() * blockStrips() * maxTiles * kSumBytes : 0;
-  return rings + sums + (shape.norm ? normBytes(shape, rows) : 0);
+  return rings + sums + (shape.norm ? normBytes(shape, *this) : 0);
+}
+
+/// Gives up, until a block has the room, what costs least: the gain beside the rows of a norm, rows
+/// normalized at once, warps.
+static void makeFit(FewTile &tile, const MatmulShape &shape) {
+  const auto isLarge = [&] { return tile.sharedBytes(shape) > kMostSharedBytes; };
+  if (shape.norm && isLarge())
+    tile.stagesGain = false;
+  while (shape.norm && isLarge() && tile.stagedRows > 1)
+    tile.stagedRows = (tile.stagedRows + 1) / 2;
+  while (isLarge() && tile.sliceWarps > 1)
+    tile.sliceWarps = (tile.sliceWarps + 1) / 2;
 }
 
 FewTile chooseFewTile(const MatmulShape &shape, TokenBound bound) {
@@ -50,8 +64,11 @@ FewTile chooseFewTile(const MatmulShape &shape, TokenBound bound) {
   // Sixteen 16-byte loads of a lane under way (8 KiB of a warp), eight where warps are plenty.
   const uint32_t loads = shape.isScaled() && many ? 8 : 16;
   tile.depth = std::clamp(loads / (shape.words() * tile.warpStrips), 1u, 8u);
-  while (tile.sharedBytes(shape) > kMostSharedBytes && tile.sliceWarps > 1)
-    tile.sliceWarps = (tile.sliceWarps + 1) / 2;
+  // The gain comes along with the rows, unless both are long.
+  constexpr uint32_t kStaged = 32 * 1024;
+  tile.stagedRows = std::clamp(kStaged / wideRowBytes(shape), 1u, tile.rows);
+  tile.stagesGain = shape.columns <= 4096;
+  makeFit(tile, shape);
   return tile;
 }
 

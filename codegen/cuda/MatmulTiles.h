@@ -37,10 +37,14 @@ inline constexpr uint32_t kMostSharedBytes = 96 * 1024;
 /// `Tile` of MatmulFew.cuh.
 struct FewTile {
   uint32_t stripWarps, sliceWarps, warpStrips, depth, maxTiles, rows;
+  uint32_t stagedRows; ///< of a norm, at once
+  bool stagesGain;
   uint32_t blockStrips() const { return stripWarps * warpStrips; }
   uint32_t threads() const { return stripWarps * sliceWarps * 32; }
   uint32_t sharedBytes(const MatmulShape &shape) const;
 };
+/// Takes no more than kMostSharedBytes wherever the rounded rows of a norm fill a third of them at
+/// most (--ingot-fuse-norm-prologue takes no more: max-elements).
 FewTile chooseFewTile(const MatmulShape &shape, TokenBound bound);
 
 /// `Tile` of MatmulMany.cuh.

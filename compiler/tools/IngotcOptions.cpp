@@ -195,7 +195,7 @@ std::string readRawFlags(const RawFlags &raw, CompileOptions &options) {
   options.linear = {raw.quant, raw.group >= 0 ? raw.group : channel ? 0 : 32};
   if (raw.quant == "fp8" && options.linear.group % 128 != 0)
     return "--group " + std::to_string(raw.group) + ": fp8 weights take 0 (per channel) or 128";
-  options.profile = raw.profile == "fast" ? cuda::Profile::Fast : cuda::Profile::Invariant;
+  options.profile = raw.profile == "fast" ? Profile::Fast : Profile::Invariant;
   options.floatActivationScales = raw.activationScale == "f32";
   if (raw.random->count() > 0)
     options.randomWeights = raw.seed;

@@ -223,9 +223,9 @@ static Status checkLevels(const Kernel &k, const Place &parent) {
     if (k.threads == 0 || shape.threads == 0)
       return broken("artifact-kernel", place, "a level's own grid where the kernel has none");
     INGOT_TRY(checkGrid(shape, place));
-    if (shape.maps.size() > kMaxTensorMaps)
+    if (shape.maps.size() > abi::kMaxTensorMaps)
       return broken("artifact-kernel", place,
-                    format("%zu tensor maps, at most %zu", shape.maps.size(), kMaxTensorMaps));
+                    format("%zu tensor maps, at most %d", shape.maps.size(), abi::kMaxTensorMaps));
     for (size_t j = 0; j < shape.maps.size(); ++j)
       INGOT_TRY(checkTensorMap(shape.maps[j], {"maps", static_cast<int64_t>(j), &place}));
   }

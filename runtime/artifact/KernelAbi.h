@@ -12,6 +12,9 @@ namespace ingot::abi {
 
 inline constexpr uint32_t kKernelAbiVersion = 1;
 
+/// Slots and tensor maps that a GPU kernel takes at most, by value.
+inline constexpr int kMaxSlots = 16, kMaxTensorMaps = 4;
+
 /// How the token of one returned row is chosen on a device: the fields of SamplingParams
 /// (runtime/engine/Sampler.h), and the index of the token in its sequence.
 struct SampleParams {

@@ -128,7 +128,6 @@ struct TensorMap {
   uint32_t boxColumns = 0, boxRows = 0; ///< 1..256
   bool swizzle = false;                 ///< chunk c of 128-byte line r lies at c ^ (r % 8)
 };
-inline constexpr size_t kMaxTensorMaps = 4; ///< of a kernel
 
 /// Blocks of a launch, see Kernel in ingot.fbs.
 struct GridShape {

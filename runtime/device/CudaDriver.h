@@ -63,7 +63,7 @@ enum ErrorCode : Code {
 
 // Values of the driver's enumerations and flags that are used.
 inline constexpr int kAttributeMajor = 75, kAttributeMinor = 76; ///< CU_DEVICE_ATTRIBUTE_...
-inline constexpr int kAttributeSharedOptin = 97, kAttributeMultiprocessors = 16;
+inline constexpr int kAttributeMultiprocessors = 16;
 inline constexpr int kFunctionDynamicShared = 8;         ///< CU_FUNC_ATTRIBUTE_...
 inline constexpr unsigned kHostPortable = 1;             ///< CU_MEMHOSTALLOC_PORTABLE
 inline constexpr unsigned kStreamNonBlocking = 1;        ///< CU_STREAM_NON_BLOCKING

@@ -9,8 +9,6 @@
 namespace ingot::cuda {
 namespace {
 
-/// Slots that a kernel takes, by value: KernelArgs of codegen/cuda/kernels/Device.cuh.
-constexpr size_t kMaxSlots = 16;
 /// Limits of a grid that every GPU has.
 constexpr uint64_t kMaxGridX = 0x7fffffff, kMaxGridY = 65535;
 
@@ -130,12 +128,12 @@ Status GraphProgram::addKernel(const Program &program, size_t index, const Loade
   const Command &command = program.commands[index];
   const size_t end = index + 1 < program.commands.size() ? program.commands[index + 1].firstArg
                                                          : program.args.size();
-  uint64_t slots[kMaxSlots] = {};
+  uint64_t slots[abi::kMaxSlots] = {};
   const size_t count = end - command.firstArg;
   const size_t taken = count + (kernel.info->scratchBytes ? 1 : 0);
-  if (taken > kMaxSlots)
-    return refused(format("%s has %zu arguments; a kernel takes %zu",
-                          launchName(program, command).c_str(), taken, kMaxSlots));
+  if (taken > abi::kMaxSlots)
+    return refused(format("%s has %zu arguments; a kernel takes %d",
+                          launchName(program, command).c_str(), taken, abi::kMaxSlots));
   std::copy_n(program.args.begin() + command.firstArg, count, slots);
   if (kernel.info->scratchBytes)
     slots[count] = scratch - kernel.info->counterBytes;
@@ -149,7 +147,7 @@ Status GraphProgram::addKernel(const Program &program, size_t index, const Loade
                           launchName(program, command).c_str(),
                           static_cast<unsigned long long>(items.value_or(~uint64_t(0))),
                           static_cast<unsigned long long>(program.bounds.tokens)));
-  TensorMapBytes maps[artifact::kMaxTensorMaps];
+  TensorMapBytes maps[abi::kMaxTensorMaps];
   INGOT_TRY(encodeMaps(program, command, kernel, {slots, count}, maps));
   KernelNodeParams params;
   params.function = kernel.function;

@@ -127,7 +127,7 @@ private:
     std::vector<cuda::KernelSource> sources;
     for (const Heads &heads : kKernels) {
       auto made = cuda::emitAttention(programOf(heads), heads.name(), {heads.maxTokens},
-                                      cuda::Profile::Invariant, heads.partialBytes);
+                                      heads.partialBytes);
       REQUIRE(made.isOk());
       shapes_[heads] = made->shape;
       sources.push_back(std::move(*made));

@@ -55,7 +55,7 @@ TEST_CASE("epilogues of a matmul have the bits of the reference") {
 }
 
 static std::string refusal(const KernelProgram &program) {
-  const auto source = cuda::emitMatmul(program, "refused", {16}, cuda::Profile::Invariant);
+  const auto source = cuda::emitMatmul(program, "refused", {16});
   CHECK(source.status().id() == "cuda-kernel");
   return source.status().message();
 }
@@ -68,7 +68,7 @@ TEST_CASE("what no matmul kernel can hold is refused with the reason") {
   weight.weight = *WeightLayout::make("int4", "mma16", shape, 128, 0);
   sums.columns = 64, sums.slot = 3;
   const KernelProgram good{{rows, weight, sums}, {{OpKind::Linear, {0, 1}, {2}}}};
-  REQUIRE(cuda::emitMatmul(good, "good", {16}, cuda::Profile::Invariant).isOk());
+  REQUIRE(cuda::emitMatmul(good, "good", {16}).isOk());
 
   KernelProgram bad = good;
   bad.ops[0].slice = 64;

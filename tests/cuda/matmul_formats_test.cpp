@@ -39,7 +39,7 @@ cuda::KernelSource sourceOf(const Pair &pair, uint32_t tokens) {
   const std::string name = std::string("linear_") + pair.format + "_" +
                            std::to_string(static_cast<int>(pair.rows)) + "_" +
                            std::to_string(tokens);
-  auto source = cuda::emitMatmul(program, name, {tokens}, cuda::Profile::Invariant);
+  auto source = cuda::emitMatmul(program, name, {tokens});
   INFO(source.status().toString());
   REQUIRE(source.isOk());
   return *std::move(source);

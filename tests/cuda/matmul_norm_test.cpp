@@ -1,5 +1,6 @@
 // Matmuls with a norm before them and heads behind them: the bits of the reference in all orders of
 // execution, in the kernel for few tokens as in that for many.
+#include "codegen/cuda/MatmulTiles.h"
 #include "tests/cuda/support/RegionBench.h"
 
 #include <catch2/catch.hpp>
@@ -116,7 +117,37 @@ TEST_CASE("rotary heads leave a projection as the reference rotates them") {
   add({"heads_128", "bf16", 128, 0, 64, 4, 4}, 128, 2, 1, true, true);
   add({"heads_many", "bf16", 96, 0, 0, 41, 64}, 64, 3, 1, true, false);
   add({"heads_most", "int8", 64, 32, 0, 70, 512}, 64, 4, 2, false, false);
+  // Its sums leave no room for the gain beside the rows.
+  add({"heads_crowded", "bf16", 4096, 0, 256, 4, 4}, 32, 1, 1, false, true);
   check(std::move(benches), bounds);
+}
+
+TEST_CASE("every norm that the passes put before a matmul fits a block's shared memory") {
+  // What --ingot-fuse-norm-prologue takes: max-tokens, max-elements, kMostNormColumns.
+  constexpr uint32_t kTokens = 16, kElements = 16384, kColumns = 8192;
+  constexpr WeightFormat kFormats[] = {WeightFormat::Bf16, WeightFormat::Int8, WeightFormat::Int4,
+                                       WeightFormat::E4m3};
+  uint32_t crowded = 0, wrong = 0;
+  const auto checkTile = [&](cuda::MatmulShape shape, uint32_t tokens) {
+    const cuda::FewTile tile = cuda::chooseFewTile(shape, {tokens});
+    wrong += tile.sharedBytes(shape) > cuda::kMostSharedBytes || tile.rows != tokens ||
+             tile.stagedRows < 1 || tile.stagedRows > tokens;
+    crowded += !tile.stagesGain && shape.columns <= 4096;
+  };
+  for (const WeightFormat format : kFormats)
+    for (uint32_t tokens = 1; tokens <= kTokens; ++tokens)
+      for (uint32_t columns = 32; columns <= std::min(kColumns, kElements / tokens); columns += 32)
+        for (const uint32_t outputs : {16u, 96u, 4096u, 128256u})
+          for (const uint32_t slices : {1u, 2u, 8u, 16u})
+            for (const uint32_t group : {0u, 32u, 128u})
+              for (const bool wholePanels : {false, true}) {
+                const uint32_t span = slices == 1 ? 0 : (columns / slices + 127) / 128 * 128;
+                checkTile({format, outputs, columns, group, span < columns ? span : 0, wholePanels,
+                           false, true},
+                          tokens);
+              }
+  CHECK(wrong == 0);
+  CHECK(crowded > 0);
 }
 
 TEST_CASE("what does not fit beside a matmul is refused with the reason") {

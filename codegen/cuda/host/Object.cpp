@@ -15,8 +15,8 @@ std::string launchByName(const char *name, const uint64_t *slots, uint32_t slotC
     const KernelEntry &kernel = kKernels[i];
     if (std::strcmp(kernel.name, name) != 0)
       continue;
-    if (slotCount > kMaxSlots)
-      return "a kernel has at most " + std::to_string(kMaxSlots) + " slots, not " +
+    if (slotCount > ingot::abi::kMaxSlots)
+      return "a kernel has at most " + std::to_string(ingot::abi::kMaxSlots) + " slots, not " +
              std::to_string(slotCount);
     if (launch.threads > *kernel.maxThreads)
       return "its launch bound is " + std::to_string(*kernel.maxThreads) + " threads, not " +

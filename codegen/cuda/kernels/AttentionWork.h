@@ -1,7 +1,6 @@
 // Who does what in paged attention. The table of the batch (items of up to abi::kAttentionTokens
 // tokens of one sequence) becomes a list of units, the same in every block:
-//   shared  long runs of tokens (a prompt's chunk): up to 64 rows (32 of wide heads) share the
-//   tiles
+//   shared  long runs of tokens (a prompt's chunk): up to 64 rows (32 of wide heads) share what
 //           they read, over all they see. Neighbouring items of a sequence are taken together.
 //   split   16 rows, one segment of 256 positions; its softmax state goes to scratch, and the last
 //           of the row's units folds the segments in ascending order

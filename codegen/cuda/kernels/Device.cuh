@@ -1,7 +1,6 @@
 // What a kernel may use of the machine, under one set of names with two implementations:
 //   codegen/cuda/ptx/*.h   under NVRTC: PTX instructions
-//   codegen/cuda/host/*.h  under any C++20 compiler: the same functions executed on the host,
-//   thread
+//   codegen/cuda/host/*.h  under any C++20 compiler: the same functions executed on the host thread
 //                          by thread, bit for bit, with checks (codegen/cuda/host/Engine.h)
 // Threads.h   who am I, barriers, shuffles, atomics, shared memory, dependent launches
 // Memory.h    wide loads and stores, ldmatrix, cp.async

@@ -293,12 +293,12 @@ private:
   const u8 *source_; ///< row lane / 8, chunk lane % 8
   u8 *ring_;
   typename NormOf<Config, Tile>::Rows norm_;
-  Sums<kStripsOfWarp, kTiles, ChainOf<Config>> chain_; ///< at hand
+  Sums<kStripsOfWarp, kTiles, ChainOf<Config>> chain_; ///< of the group or slice under way
 };
 
-/// Left fold of the slices of kStrips strips and their epilogue, for tasks first, first + step,
-/// ...: a task is one of the two tokens that a lane has in a tile. sums:
-/// [slice][strip][tile][4][lane].
+/// Left fold of the slices of kStrips strips, the scale of 8-bit rows and the epilogue, for tasks
+/// first, first + step, ... of a tile's tokens: task 2n + i is token i of the two that a lane has
+/// in tile n. sums: [slice][strip][tile][4][lane].
 template <class Config, class Epilogue, u32 kSlices, u32 kStrips, u32 kTiles>
 inline void finishFew(const KernelArgs &args, const float *sums, u32 column, u32 rows, u32 first,
                       u32 step) {

@@ -4,9 +4,8 @@
 //            are counted tokens first, block b of the grid takes b, b + gridSize(), ...
 //   threads  kConsumers warpgroups that multiply, a warp kWarpStrips strips (2: a panel), and one
 //            that only loads (its first thread; it gives its registers to the others)
-//   reads    per block of 64 k by tensor maps into a ring of kStages stages: map 0 the rows (bf16
-//   or
-//            fp16, 64 columns x kTokens, 128-byte swizzle), map 1 the weights (a block of each
+//   reads    per block of 64 k by tensor maps into a ring of kStages stages: map 0 the rows (bf16,
+//            fp16; 64 columns x kTokens, 128-byte swizzle), map 1 the weights (a block of each
 //            strip), map 2 the scales of a group of each strip. What does not exist is zeros
 //   barriers `full` of a stage: its bytes have come; `empty`: all warps that multiply have read it
 //   writes   what the epilogue stores, while the loads of the next place are under way

@@ -8,7 +8,8 @@
 //   shared   the rounded rows; a few float32 rows at a time; a scale per row
 //
 // Where `Config::kNorm`, `Config::Norm` says: kGainSlot; kGather (rows are batch.returnRows);
-// eps(). `Tile::kRows`: most rows of a launch.
+// eps(). `Tile` says: kRows, most rows of a launch; kStagedRows, those that are normalized at once;
+// kStagesGain, whether the gain comes along with them.
 #pragma once
 
 #include "codegen/cuda/kernels/MatmulWeights.cuh"
@@ -16,18 +17,14 @@
 
 namespace ingot::gpu {
 
-/// Shared memory of the norm. Columns of float32 rows that are staged at once: see MatmulTiles.cpp.
+/// Shared memory of the norm. How much is staged moves no bit: see MatmulTiles.cpp.
 template <class Config, class Tile>
 struct NormShared {
   static constexpr u32 kRowsBytes = Stream<Config>::kBlocks * Tile::kRows * kRowBlockBytes;
   static constexpr u32 kStagedRow = static_cast<u32>(abi::f32RowBytes(Config::kColumns));
-  static constexpr u32 kFit = 32 * 1024 / kStagedRow;
-  static constexpr u32 kStagedRows = kFit == 0 ? 1 : kFit < Tile::kRows ? kFit : Tile::kRows;
-  static constexpr u32 kStagedBytes = kStagedRows * kStagedRow;
-  static constexpr u32 kScaleBytes = ceilDiv(kStagedRows, 4) * 16;
-  /// The gain comes along with the rows, unless both are long.
-  static constexpr bool kStagesGain = Config::kColumns <= 4096;
-  static constexpr u32 kGainBytes = kStagesGain ? kStagedRow : 0;
+  static constexpr u32 kStagedBytes = Tile::kStagedRows * kStagedRow;
+  static constexpr u32 kScaleBytes = ceilDiv(Tile::kStagedRows, 4) * 16;
+  static constexpr u32 kGainBytes = Tile::kStagesGain ? kStagedRow : 0;
   static constexpr u32 kBytes = kRowsBytes + kStagedBytes + kScaleBytes + kGainBytes;
 };
 
@@ -45,15 +42,14 @@ public:
 
   /// Starts what does not depend on earlier launches.
   void begin() {
-    if constexpr (Shared::kStagesGain)
+    if constexpr (Tile::kStagesGain)
       copyChunks(gainPlace(), args_.pointer<const u8>(Norm::kGainSlot));
   }
 
   /// Leaves all rows rounded in shared memory, visible to all threads.
   void compute() {
-    for (u32 first = 0; first < rows_; first += Shared::kStagedRows) {
-      const u32 left = rows_ - first,
-                count = left < Shared::kStagedRows ? left : Shared::kStagedRows;
+    for (u32 first = 0; first < rows_; first += Tile::kStagedRows) {
+      const u32 left = rows_ - first, count = left < Tile::kStagedRows ? left : Tile::kStagedRows;
       stage(first, count);
       copyCommit();
       copyWait<0>();
@@ -105,8 +101,8 @@ private:
   /// Eight columns per thread at a time.
   void round(u32 first, u32 count) {
     constexpr u32 kChunks = Stream<Config>::kPaddedK / 8;
-    const auto *gain = Shared::kStagesGain ? reinterpret_cast<const float *>(gainPlace())
-                                           : args_.pointer<const float>(Norm::kGainSlot);
+    const auto *gain = Tile::kStagesGain ? reinterpret_cast<const float *>(gainPlace())
+                                         : args_.pointer<const float>(Norm::kGainSlot);
     INGOT_LOOP
     for (u32 i = threadIndex(); i < count * kChunks; i += blockThreads()) {
       const u32 row = i / kChunks, chunk = i % kChunks;

@@ -1,6 +1,8 @@
 // The words and the parameter of kernels.
 #pragma once
 
+#include "runtime/artifact/KernelAbi.h"
+
 #include <cstdint>
 
 namespace ingot::gpu {
@@ -13,19 +15,16 @@ using i32 = int32_t;
 using i64 = int64_t;
 
 inline constexpr int kWarp = 32;
-inline constexpr int kMaxSlots = 16;
 
 /// The slots of runtime/artifact/KernelAbi.h as a kernel parameter.
 struct KernelArgs {
-  u64 slot[kMaxSlots];
+  u64 slot[abi::kMaxSlots];
 
   template <typename T>
   T *pointer(int index) const {
     return reinterpret_cast<T *>(slot[index]);
   }
 };
-
-inline constexpr int kMaxTensorMaps = 4;
 
 /// A tensor map as the driver encodes it, in global memory or a kernel parameter.
 struct alignas(64) TensorMap {
@@ -34,7 +33,7 @@ struct alignas(64) TensorMap {
 
 /// Second parameter of a kernel made by INGOT_KERNEL_WITH_MAPS.
 struct TensorMaps {
-  TensorMap map[kMaxTensorMaps];
+  TensorMap map[abi::kMaxTensorMaps];
 };
 
 } // namespace ingot::gpu

@@ -188,7 +188,7 @@ std::string GpuImage::launch(const std::string &kernel, std::span<const uint64_t
                              const gpu::host::Launch &launch) const {
   const Driver &d = driver();
   void *const function = modules_->find(kernel);
-  if (!function || slots.size() > gpu::kMaxSlots)
+  if (!function || slots.size() > abi::kMaxSlots)
     return "no such kernel, or too many slots: " + kernel;
   // Tables on the stack: read by kernels, at most this large.
   constexpr size_t kTableBytes = 256;
@@ -203,7 +203,7 @@ std::string GpuImage::launch(const std::string &kernel, std::span<const uint64_t
     args.slot[i] = reinterpret_cast<uint64_t>(tables.back().data());
   }
   gpu::TensorMaps maps = {};
-  for (int i = 0; launch.maps && i < gpu::kMaxTensorMaps; ++i) {
+  for (int i = 0; launch.maps && i < abi::kMaxTensorMaps; ++i) {
     const gpu::TensorMap &map = static_cast<const gpu::TensorMaps *>(launch.maps)->map[i];
     if (gpu::host::decodeTensorMap(map).base == 0)
       continue;

@@ -231,7 +231,7 @@ void MatmulBench::makeTail() {
 
 cuda::KernelSource MatmulBench::source(uint32_t maxTokens) const {
   const std::string name = std::string(case_.name) + "_" + std::to_string(maxTokens);
-  auto source = cuda::emitMatmul(program_, name, {maxTokens}, cuda::Profile::Invariant);
+  auto source = cuda::emitMatmul(program_, name, {maxTokens});
   INFO(source.status().message());
   REQUIRE(source.isOk());
   return *std::move(source);

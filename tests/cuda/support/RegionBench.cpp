@@ -68,7 +68,7 @@ int RegionBench::linear(int a, int weight, int64_t span) {
 }
 
 cuda::KernelSource RegionBench::matmulSource(uint32_t maxTokens) {
-  auto made = cuda::emitMatmul(program_, name_, {maxTokens}, cuda::Profile::Invariant);
+  auto made = cuda::emitMatmul(program_, name_, {maxTokens});
   if (!made.isOk()) {
     refusal = made.status();
     return {};

@@ -295,7 +295,7 @@ void RowBench::writeCache(const reference::KvRun &run, uint32_t sequence, uint32
 // ---- the kernel ----
 
 cuda::KernelSource RowBench::source() {
-  auto made = cuda::emitRowwise(program_, name_, {16}, cuda::Profile::Invariant);
+  auto made = cuda::emitRowwise(program_, name_, {16});
   if (!made.isOk()) {
     refusal = made.status();
     return {};
