@@ -149,18 +149,14 @@ private:
     return Status::ok();
   }
 
-  /// What the kernels of the target cannot do, although the program may ask for it.
+  /// What the kernels of the target cannot do, although the program may ask for it (of the cache:
+  /// buildPlan).
   Status checkTarget(PagedAttentionOp attention) {
     if (target_ == CodeTarget::Cuda)
       return Status::ok();
-    const KvFormat format = cast<KvType>(attention.getKv().getType()).getFormat();
-    const std::string what = attention.getSinks()     ? "attention sinks"
-                             : attention.getSoftcap() ? "a softcap"
-                             : format != KvFormat::bf16
-                                 ? "a cache in " + stringifyKvFormat(format).str()
-                                 : "";
-    if (what.empty())
+    if (!attention.getSinks() && !attention.getSoftcap())
       return Status::ok();
+    const std::string what = attention.getSinks() ? "attention sinks" : "a softcap";
     return Status(ErrorClass::Config, "attention-cpu",
                   "region '" + fused_.getName().str() + "' at '" + fused_.getLabel().str() +
                       "': " + what + " has kernels on target cuda only; leave cpu out of --target");

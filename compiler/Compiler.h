@@ -33,7 +33,7 @@ struct CompileOptions {
   std::string output; ///< path of the artifact; empty with dryRun
 
   WeightScheme linear;                   ///< --quant, --group
-  std::optional<WeightScheme> head;      ///< default: int8 when linear is quantized
+  std::optional<WeightScheme> head;      ///< default: int8 when linear is integers, else as linear
   std::optional<WeightScheme> embedding; ///< default: as the head
   std::vector<std::string> overrides;    ///< "PATTERN=FORMAT[:GROUP]", first match wins
   bool floatActivationScales = false;    ///< f32 instead of power-of-two scales

@@ -34,6 +34,8 @@ Status checkCpu(const CompileOptions &options) {
   if (options.activations != "bf16")
     return refuse("--activations " + options.activations,
                   "no --activations (its int8 rows have a scale per 32 columns)");
+  if (!options.kvFormat.empty() && options.kvFormat != "bf16")
+    return refuse("--kv-format " + options.kvFormat, "bf16");
   if (options.profile == Profile::Fast)
     return refuse("--profile fast", "invariant");
   return Status::ok();

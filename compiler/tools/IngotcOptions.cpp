@@ -93,7 +93,9 @@ void addWeightFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
                  "with int8 activations")
       ->check(CLI::IsMember({0, 32, 64, 128}));
   app.add_option("--head-quant", raw.head,
-                 "Output head, FORMAT[:GROUP]; default int8:32 with integer layers, else as they");
+                 "Output head, FORMAT[:GROUP]. Default: as the linear layers where these are bf16, "
+                 "fp16 or fp8; int8:32 where they are int8 or int4 (int8:channel with "
+                 "--activations int8)");
   app.add_option("--embedding-quant", raw.embedding,
                  "Embedding table, FORMAT[:GROUP]; default as the head");
   app.add_option("--override", options.overrides,

@@ -178,11 +178,28 @@ Status ScheduleBuilder::addResult(FusedOp fused, unsigned index, Launch &launch)
   return Status::ok();
 }
 
+/// Launches of target cuda start before those ahead of them have ended, and each waits for them
+/// itself; but where a step returns no rows, a matmul over returned rows leaves at once and waits
+/// for nobody. Whoever stands behind it then may run while its predecessors still write: that is
+/// safe for launches that have no rows either, and for no others.
+Status ScheduleBuilder::checkRowSpaces(FusedOp fused, RowSpace rows) {
+  if (targetOf(fused) != CodeTarget::Cuda)
+    return Status::ok();
+  if (rows == RowSpace::returned && afterSelection_.empty())
+    afterSelection_ = fused.getLabel().str();
+  if (rows == RowSpace::returned || afterSelection_.empty())
+    return Status::ok();
+  return fail(fused, format("works on all tokens behind \"%s\", which works on the returned rows; "
+                            "where a step returns none, it would not wait for earlier launches",
+                            afterSelection_.c_str()));
+}
+
 Status ScheduleBuilder::addLaunch(FusedOp fused) {
   std::string reason;
   FailureOr<KernelSpec> spec = readKernelSpec(fused, reason);
   if (failed(spec))
     return fail(fused, reason);
+  INGOT_TRY(checkRowSpaces(fused, spec->rows));
   Launch launch;
   launch.kernel = tables_.kernel(fused, familyName(spec->family));
   launch.items = itemsOf(*spec);

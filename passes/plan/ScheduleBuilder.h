@@ -23,6 +23,7 @@ public:
 
 private:
   Status addLaunch(FusedOp fused);
+  Status checkRowSpaces(FusedOp fused, RowSpace rows);
   Status addOperand(FusedOp fused, unsigned index, artifact::Launch &launch);
   Status addResult(FusedOp fused, unsigned index, artifact::Launch &launch);
   Result<std::vector<uint32_t>> buffersFor(FusedOp fused, unsigned index);
@@ -37,6 +38,7 @@ private:
   artifact::Schedule schedule_;
   llvm::DenseMap<mlir::Value, std::vector<uint32_t>> buffers_; ///< one, or two for quantized rows
   llvm::StringMap<unsigned> names_;
+  std::string afterSelection_; ///< label of the first launch over returned rows; empty: none so far
 };
 
 /// Gives every arena buffer that `schedule` uses its offset, from first write to last access.

@@ -145,6 +145,8 @@ class Cases:
         self.expect("buckets", 64, ["--token-buckets", "4 follows 16"], "--target", "cuda-host",
                     "--token-buckets", "16,4")
         self.expect("fp8 on CPUs", 78, ["format-target", "fp8", "--target cuda"], "--target", "cpu", "--quant", "fp8")
+        self.expect("fp8 cache of CPUs", 78, ["format-target", "--kv-format fp8", "or use bf16"], "--target",
+                    "cpu,cuda-host", "--kv-format", "fp8")
         self.expect("fp8 rows on old GPUs", 78, ["format-architecture", "sm_80,sm_86 lack", "cuda:sm_89"], "--target",
                     "cuda:sm_80,sm_86,sm_89", "--quant", "fp8", "--activations", "fp8")
         self.expect("rows without weights of their numbers", 78, ["activations-format", "--quant int8"], "--target",

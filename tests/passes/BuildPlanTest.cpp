@@ -208,6 +208,26 @@ TEST_CASE("a plan that cannot be is refused with its reason") {
     const Result<PlanResult> result = buildPlan(*program.module, {64, 4, 256, 32});
     CHECK(result.status().id() == "plan-limits");
   }
+  SECTION("tokens behind returned rows, on GPUs") {
+    const std::string matrices = "ingot-quantize-weights{linear=bf16 head=bf16 embedding=bf16},"
+                                 "ingot-quantize-activations,",
+                      ends = ",ingot-outline,ingot-bucket-variants";
+    const auto planWithLateTokens = [&](const char *numerics) {
+      Program program(matrices + numerics + ends);
+      const Result<PlanResult> sound = buildPlan(*program.module, kOptions);
+      INFO(sound.status().toString());
+      REQUIRE(sound.isOk());
+      mlir::func::FuncOp entry = *(*program.module).getOps<mlir::func::FuncOp>().begin();
+      mlir::Block &body = entry.getBody().front();
+      mlir::OpBuilder builder(body.getTerminator());
+      builder.clone(**body.getOps<FusedOp>().begin());
+      return buildPlan(*program.module, kOptions).status();
+    };
+    const Status refused = planWithLateTokens("ingot-fix-numerics{target=cuda}");
+    CHECK(refused.errorClass() == ErrorClass::Internal);
+    CHECK(refused.message().find("works on all tokens behind") != std::string::npos);
+    CHECK(planWithLateTokens("ingot-fix-numerics").isOk());
+  }
   SECTION("no tokens") {
     const Program program(fused());
     CHECK(buildPlan(*program.module, {0, 4, 256, 16}).status().id() == "plan-limits");

@@ -89,7 +89,9 @@ __forceinline__ T shuffleDown(T value, u32 distance) {
 __forceinline__ u32 ballot(bool predicate) { return __ballot_sync(0xffffffffu, predicate); }
 
 /// Waits until the launches this one depends on have finished and their writes are visible; nothing
-/// they write is touched before. Without dependent launches (below sm_90): nothing.
+/// they write is touched before. Without dependent launches (below sm_90): nothing. Of every launch
+/// some thread calls it, or launches behind it could start too early; only those over returned rows
+/// leave without where there are none (passes/plan/ScheduleBuilder.cpp, checkRowSpaces).
 __forceinline__ void waitForPrior() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
