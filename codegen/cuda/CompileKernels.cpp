@@ -111,6 +111,7 @@ private:
     Code code;
     HostCompileOptions compile;
     compile.processes = options_.threads;
+    compile.cache = options_.cache;
     INGOT_ASSIGN(code.bytes, compileForHost(task.sources, compile));
     return code;
   }
@@ -156,10 +157,11 @@ std::vector<std::string> defaultArchitectures() {
 }
 
 Status checkArchitecture(std::string_view architecture) {
-  std::string known;
+  if (architecture == kHostArchitectures[0] || architecture == kHostArchitectures[1])
+    return Status::ok();
+  std::string known; // to people: the host's are targets of their own (cuda-host)
   for (const auto &list : {std::span<const std::string_view>(kCubinArchitectures),
-                           std::span<const std::string_view>(kPtxArchitectures),
-                           std::span<const std::string_view>(kHostArchitectures)})
+                           std::span<const std::string_view>(kPtxArchitectures)})
     for (std::string_view name : list) {
       if (name == architecture)
         return Status::ok();

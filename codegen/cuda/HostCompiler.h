@@ -8,6 +8,7 @@
 #pragma once
 
 #include "codegen/cuda/CudaKernel.h"
+#include "codegen/cuda/KernelCache.h"
 
 #include <span>
 
@@ -17,11 +18,12 @@ struct HostCompileOptions {
   unsigned processes = 1; ///< compilers at once
   bool sanitize = false;  ///< AddressSanitizer and UndefinedBehaviorSanitizer; the loading program
                           ///< must have them, too
+  const KernelCache *cache = nullptr; ///< of what executes the kernels, which all objects share
 };
 
-/// Compiles the kernels, one translation unit each, into one shared object. Equal input gives equal
-/// bytes. Uses $INGOT_CXX, else c++ of the PATH: id "host-compiler-missing" when there is none,
-/// "host-compile-failed" with the kernel's name and the first messages.
+/// Compiles the kernels, several in a translation unit, into one shared object. Equal input gives
+/// equal bytes. Uses $INGOT_CXX, else c++ of the PATH: id "host-compiler-missing" when there is
+/// none, "host-compile-failed" with the kernel's name and the first messages.
 Result<std::vector<uint8_t>> compileForHost(std::span<const KernelSource> sources,
                                             const HostCompileOptions &options);
 

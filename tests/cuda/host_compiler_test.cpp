@@ -1,11 +1,18 @@
 #include "codegen/cuda/HostCompiler.h"
 #include "tests/cuda/support/HostImage.h"
+#include "tests/support/TempDir.h"
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace ingot;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -98,8 +105,10 @@ TEST_CASE("equal kernels give equal bytes") {
 }
 
 TEST_CASE("a kernel that does not compile is named with the compiler's words") {
-  const cuda::KernelSource source = scaleKernel("broken", "nothing");
-  auto object = cuda::compileForHost({&source, 1}, {.sanitize = kSanitize});
+  std::vector<cuda::KernelSource> sources(6, scaleKernel("broken", "nothing"));
+  for (int i = 0; i < 5; ++i) // the last shares its unit with the second
+    sources[i] = scaleKernel("fine_" + std::to_string(i), "2.0f");
+  auto object = cuda::compileForHost(sources, {.sanitize = kSanitize});
   REQUIRE(!object.isOk());
   CHECK(object.status().id() == "host-compile-failed");
   CHECK(object.status().message().find("broken") != std::string::npos);
@@ -114,6 +123,38 @@ TEST_CASE("a machine without compiler is told what to install") {
   CHECK(object.status().id() == "host-compiler-missing");
   CHECK(object.status().message().find("INGOT_CXX") != std::string::npos);
   CHECK(cuda::hostCompilerIdentity().empty());
+}
+
+TEST_CASE("what executes kernels is compiled once for all processes that share a cache") {
+  const test::TempDir temp;
+  const std::string compiler = temp.file("compiler"), log = temp.file("log");
+  std::ofstream(compiler) << "#!/bin/sh\necho \"$@\" >>" << log
+                          << "\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && echo object >\"$2\"; "
+                             "shift; done\nexit 0\n";
+  fs::permissions(compiler, fs::perms::owner_all);
+  const ScopedVariable own("INGOT_CXX", compiler.c_str());
+  const cuda::KernelCache cache(temp.file("cache"));
+  const cuda::KernelSource source = scaleKernel("twice", "2.0f");
+  const auto compile = [&] { return cuda::compileForHost({&source, 1}, {.cache = &cache}).isOk(); };
+  const auto count = [&](const std::string &file) {
+    std::ifstream in(log);
+    const std::string text((std::istreambuf_iterator<char>(in)), {});
+    size_t found = 0;
+    for (size_t at = 0; (at = text.find(" -c " + file + ".cpp", at)) != std::string::npos; ++at)
+      ++found;
+    return found;
+  };
+  const pid_t other = ::fork();
+  if (other == 0)
+    ::_exit(compile() ? 0 : 1);
+  int status = -1;
+  REQUIRE(::waitpid(other, &status, 0) == other);
+  REQUIRE(status == 0);
+  CHECK(count("host-engine") == 1);
+  REQUIRE(compile());
+  CHECK(count("twice") == 2);
+  CHECK(count("host-engine") == 1);
+  CHECK(count("host-arithmetic") == 1);
 }
 
 TEST_CASE("the identity of the host compiler tells version and flags") {

@@ -48,6 +48,8 @@ Result<std::unique_ptr<HostImage>> HostImage::build(std::span<const cuda::Kernel
 #ifdef __SANITIZE_ADDRESS__
   options.sanitize = true;
 #endif
+  const cuda::KernelCache cache = cuda::KernelCache::standard();
+  options.cache = &cache;
   INGOT_ASSIGN(const std::vector<uint8_t> object, cuda::compileForHost(sources, options));
   return load(object);
 }
