@@ -188,7 +188,7 @@ static Status checkGrid(const GridShape &k, const Place &place) {
 /// Limits of the driver's tensor maps.
 static Status checkTensorMap(const TensorMap &map, const Place &place) {
   constexpr uint64_t kMost = uint64_t(1) << 32, kMostPitch = uint64_t(1) << 40;
-  constexpr uint32_t kMostSlots = 16, kMostBox = 256, kSwizzleBytes = 128;
+  constexpr uint32_t kMostSlots = abi::kMaxSlots, kMostBox = 256, kSwizzleBytes = 128;
   const auto refuse = [&](std::string why) {
     return broken("artifact-kernel", place, std::move(why));
   };

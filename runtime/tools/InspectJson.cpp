@@ -101,6 +101,7 @@ static void writeLevels(const Kernel &kernel, JsonWriter &json) {
     for (const TensorMap &map : shape.maps) {
       json.beginObject().field("slot", map.slot).field("offset", map.offset);
       json.field("element_bytes", map.elementBytes).field("columns", map.columns);
+      json.field("rows", describeExtent(map.rows));
       json.field("pitch_bytes", map.pitchBytes).field("box_columns", map.boxColumns);
       json.field("box_rows", map.boxRows).field("swizzle", map.swizzle).endObject();
     }

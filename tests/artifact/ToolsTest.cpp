@@ -70,6 +70,16 @@ TEST_CASE("inspect as JSON has every table") {
     CHECK(contains(json, part));
 }
 
+TEST_CASE("inspect shows how a level of a GPU launches a kernel") {
+  const TempDir dir;
+  REQUIRE(writeArtifact(dir.file("a"), test::smallGpuInput()).isOk());
+  const std::string json = inspect({dir.file("a"), true, false, false});
+  for (const char *part :
+       {"\"sampled_buffer\": 4", "\"persistent\": true", "\"counter_bytes\": 256",
+        "\"rows\": \"tokens\"", "\"rows\": \"2\"", "\"box_rows\": 8"})
+    CHECK(contains(json, part));
+}
+
 TEST_CASE("verify says of every part that it is whole") {
   const TempDir dir;
   test::writeSmallArtifact(dir.file("a"), true);

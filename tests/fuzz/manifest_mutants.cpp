@@ -124,9 +124,12 @@ struct Base {
   uint64_t manifestOffset = 0;
 };
 
-Base makeBase(const test::TempDir &dir, bool generated) {
+Base makeBase(const test::TempDir &dir, ArtifactInput input) {
   Base base;
-  test::writeSmallArtifact(dir.file("base"), generated);
+  if (const auto written = writeArtifact(dir.file("base"), std::move(input)); !written) {
+    std::fprintf(stderr, "%s\n", written.status().toString().c_str());
+    std::exit(1);
+  }
   base.file = test::readFile(dir.file("base"));
   base.manifestOffset = decodeHeader(base.file)->manifestOffset;
   base.manifest.assign(base.file.begin() + static_cast<ptrdiff_t>(base.manifestOffset),
@@ -153,11 +156,13 @@ int main(int argc, char **argv) {
   const uint64_t count = std::strtoull(argv[1], nullptr, 10);
   const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
   const test::TempDir dir;
-  const Base bases[] = {makeBase(dir, false), makeBase(dir, true)};
+  const Base bases[] = {makeBase(dir, test::smallInput(false)),
+                        makeBase(dir, test::smallInput(true)),
+                        makeBase(dir, test::smallGpuInput())};
   std::map<std::string, uint64_t> outcomes;
   uint64_t made = 0;
   for (uint64_t reached = 0; reached < count; ++made) {
-    const Base &base = bases[made % 2];
+    const Base &base = bases[made % std::size(bases)];
     Dice dice(seed, made);
     std::vector<uint8_t> mutant = base.manifest;
     for (uint64_t i = dice.below(4) + 1; i > 0; --i)

@@ -2,6 +2,7 @@
 
 #include "runtime/artifact/Artifact.h"
 #include "runtime/artifact/KernelAbi.h"
+#include "runtime/artifact/ModuleBundle.h"
 #include "runtime/artifact/Panel32.h"
 #include "runtime/artifact/RandomWeights.h"
 #include "runtime/artifact/RowLayout.h"
@@ -149,22 +150,103 @@ ArtifactInput smallInput(bool generated) {
   return input;
 }
 
-Manifest writeSmallArtifact(const std::string &path, bool generated) {
-  auto written = writeArtifact(path, smallInput(generated));
+/// Buffers as makeBuffers(), then 4 ids.
+static Schedule makeGpuSchedule(std::string name, StepOutput output) {
+  Schedule schedule = makeSchedule(std::move(name), output, kMaxTokens);
+  schedule.offsets.push_back(kUnusedBuffer);
+  for (Launch &launch : schedule.launches)
+    for (Arg &arg : launch.args)
+      if (arg.kind == ArgKind::Param && arg.index != 0)
+        arg.index += 2; // the same matrix in layout mma16
+  if (output != StepOutput::Sampled)
+    return schedule;
+  Launch &head = schedule.launches.back();
+  head.args[0].index = 2;
+  head.writes = {2};
+  Launch sample{LaunchKind::Kernel, 2, {0, {{Symbol::ReturnedRows, 1, 1}}}, {}, {2}, {4, 2},
+                "sample",           0};
+  sample.args = {{ArgKind::Batch, 0, 0}, {ArgKind::Buffer, 2, 0}, {ArgKind::Buffer, 4, 0}};
+  schedule.launches.push_back(sample);
+  return schedule;
+}
+
+static Plan makeGpuPlan() {
+  Plan plan = makePlan();
+  plan.buffers.push_back({"ids", BufferKind::Io, Symbol::ReturnedRows, abi::kIndexRowBytes, 64, 0});
+  plan.sampledBuffer = 4;
+  plan.schedules.clear();
+  for (const StepOutput output : {StepOutput::Logits, StepOutput::Argmax, StepOutput::Sampled})
+    plan.schedules.push_back(makeGpuSchedule(nameOf(output), output));
+  plan.kvGroups[0].format = kKvFormatsOfRows[3];
+  plan.kvGroups[0].blockBytes = kvBlockBytes(plan.kvGroups[0]);
+  return plan;
+}
+
+/// The rows that "scale" reads and the weight, as a level's own kernel is given them.
+static LevelShape makeLevel() {
+  TensorMap rows, weight;
+  rows.slot = 1, rows.elementBytes = 4, rows.columns = kWidth;
+  rows.rows.terms = {{Symbol::Tokens, 1, 1}};
+  rows.pitchBytes = abi::f32RowBytes(kWidth);
+  rows.boxColumns = 32, rows.boxRows = 8, rows.swizzle = true;
+  weight.slot = 2, weight.offset = 64, weight.elementBytes = 8, weight.columns = 16;
+  weight.rows.base = 2, weight.pitchBytes = 128, weight.boxColumns = 16, weight.boxRows = 2;
+  return {{384, 2048, 1, 1, 64}, "sm_90a", true, {rows, weight}};
+}
+
+static TargetProgram makeGpuProgram(const Manifest &m) {
+  TargetProgram program = m;
+  program.target = "cuda";
+  program.recipe = "W8A16";
+  program.kernels = {{{128, 1024, 1, 2, 0}, "gpu_fill", "attention", "fill", 0, 4096, 256},
+                     {{256, 512, 2, 1, 64}, "gpu_scale", "matmul", "scale", 0, 0, 0, {makeLevel()}},
+                     {{256, 0, 1, 1, 0}, "gpu_sample", "rowwise", "sample", 0, 0, 0}};
+  program.plan = makeGpuPlan();
+  program.memory.scratchBytesPerWorker = 4096;
+  program.memory.kvBlockBytes = program.plan.kvGroups[0].blockBytes;
+  program.probes = {{{makeGpuSchedule("probe", StepOutput::Logits)}, m.probes[0].answer}};
+  return program;
+}
+
+ArtifactInput smallGpuInput() {
+  ArtifactInput input = smallInput(true);
+  Manifest &m = input.manifest;
+  m.requires_ = {kFeatureTargetCuda};
+  for (size_t i = 1; i < 3; ++i) {
+    Param param = m.params[i];
+    param.layout = "mma16";
+    m.params.push_back(param);
+  }
+  m.programs = {makeGpuProgram(m)};
+  const std::vector<uint8_t> code(100, 7);
+  const CodeModule module{code, {"gpu_fill", "gpu_scale", "gpu_sample"}};
+  input.images.push_back({"cuda", "sm_90a", {}, writeModuleBundle({&module, 1})});
+  return input;
+}
+
+static Manifest write(const std::string &path, ArtifactInput input) {
+  auto written = writeArtifact(path, std::move(input));
   if (!written)
     throw std::runtime_error(written.status().toString());
   return std::move(written->manifest);
 }
 
-SmallManifest smallManifest(bool generated) {
+Manifest writeSmallArtifact(const std::string &path, bool generated) {
+  return write(path, smallInput(generated));
+}
+
+static SmallManifest manifestOf(ArtifactInput input) {
   const TempDir dir;
-  writeSmallArtifact(dir.file("small.ingot"), generated);
+  write(dir.file("small.ingot"), std::move(input));
   const std::vector<uint8_t> file = readFile(dir.file("small.ingot"));
   SmallManifest small;
   small.manifestOffset = decodeHeader(file)->manifestOffset;
   small.manifest = *decodeManifest(std::span(file).subspan(small.manifestOffset));
   return small;
 }
+
+SmallManifest smallManifest(bool generated) { return manifestOf(smallInput(generated)); }
+SmallManifest smallGpuManifest() { return manifestOf(smallGpuInput()); }
 
 std::vector<uint8_t> replaceManifest(const std::vector<uint8_t> &file,
                                      const std::vector<uint8_t> &manifest) {

@@ -17,6 +17,10 @@ std::vector<uint8_t> smallImage();
 /// generator.
 ArtifactInput smallInput(bool generated = false);
 
+/// The generated one for two targets: its program of "cuda" has other parameters (layout mma16),
+/// grids, counters, a level with tensor maps of its own, an int8 cache and all three outputs.
+ArtifactInput smallGpuInput();
+
 /// Writes smallInput() to `path` and returns the manifest as written.
 artifact::Manifest writeSmallArtifact(const std::string &path, bool generated = false);
 
@@ -26,6 +30,7 @@ struct SmallManifest {
   uint64_t manifestOffset = 0;
 };
 SmallManifest smallManifest(bool generated = false);
+SmallManifest smallGpuManifest();
 
 /// The file with its manifest replaced and all hashes of header and manifest recomputed.
 std::vector<uint8_t> replaceManifest(const std::vector<uint8_t> &file,
