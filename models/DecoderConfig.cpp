@@ -100,7 +100,7 @@ Status readWindows(const HfConfig &config, int64_t defaultWindow,
 Result<std::vector<bool>> readLayerTypes(const HfConfig &config, int64_t layers) {
   INGOT_ASSIGN(const std::vector<std::string> types, config.texts("layer_types"));
   std::vector<bool> windowed;
-  if (types.empty())
+  if (!config.has("layer_types"))
     return windowed;
   if (static_cast<int64_t>(types.size()) != layers)
     return config.refuse("attention-window", "layer_types",

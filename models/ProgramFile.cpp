@@ -1,8 +1,11 @@
 #include "models/ProgramFile.h"
 
 #include "ir/IngotDialect.h"
+#include "models/ProgramCheck.h"
 #include "models/import/Json.h"
 #include "runtime/base/Format.h"
+#include "runtime/base/Limits.h"
+#include "runtime/base/Suggest.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -82,6 +85,28 @@ func::FuncOp findEntry(ModuleOp module) {
   return logits && logits.getRank() == 2 ? entry : func::FuncOp();
 }
 
+/// Fails for entries of ingot.model that nothing reads, or of another type.
+Status checkInfo(DictionaryAttr attributes, const std::string &path) {
+  const std::vector<std::string> known = {"architecture", "max_context", "name"};
+  for (const NamedAttribute entry : attributes) {
+    const std::string name = entry.getName().str();
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      const auto nearest = nearestName(name, known);
+      return invalid(path, "ingot.model has no entry '" + name + "'" +
+                               (nearest ? "; did you mean " + *nearest + "?"
+                                        : "; known: architecture, max_context, name"));
+    }
+    if (name != "max_context" && !isa<StringAttr>(entry.getValue()))
+      return invalid(path, "ingot.model: '" + name + "' must be a text");
+  }
+  auto context = attributes.getAs<IntegerAttr>("max_context");
+  if (!context || !context.getType().isSignlessInteger(64) || context.getInt() < 1 ||
+      context.getInt() > limits::kContext)
+    return invalid(path, format("ingot.model: max_context must be an i64 from 1 to %lld",
+                                static_cast<long long>(limits::kContext)));
+  return Status::ok();
+}
+
 int64_t widthOfEmbedding(func::FuncOp entry) {
   int64_t width = 0;
   entry.walk([&](EmbedOp embed) {
@@ -124,15 +149,17 @@ Result<ModelInfo> readProgramInfo(ModuleOp module, const std::string &path) {
     return invalid(path, "needs an entry @forward(!ingot.batch, !ingot.kv<...>) that returns "
                          "logits and cache");
   auto attributes = module->getAttrOfType<DictionaryAttr>(kInfoName);
-  auto context = attributes ? attributes.getAs<IntegerAttr>("max_context") : IntegerAttr();
-  if (!context || context.getInt() < 1)
+  if (!attributes)
     return invalid(path, "the module needs the attribute ingot.model = {architecture = \"...\", "
-                         "max_context = N, name = \"...\"} with N of at least 1");
+                         "max_context = N, name = \"...\"}");
+  INGOT_TRY(checkInfo(attributes, path));
+  if (const std::string problem = programProblem(module, entry); !problem.empty())
+    return invalid(path, problem);
   ModelInfo info;
   auto architecture = attributes.getAs<StringAttr>("architecture");
   auto name = attributes.getAs<StringAttr>("name");
   info.architecture = architecture ? architecture.str() : "program";
-  info.maxContext = context.getInt();
+  info.maxContext = attributes.getAs<IntegerAttr>("max_context").getInt();
   info.vocab = cast<RankedTensorType>(entry.getFunctionType().getResult(0)).getDimSize(1);
   info.hidden = widthOfEmbedding(entry);
   for (Type input : entry.getFunctionType().getInputs().drop_front())

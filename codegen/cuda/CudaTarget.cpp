@@ -87,8 +87,11 @@ Result<CompiledKernels> compileCudaKernels(std::span<const KernelRequest> reques
   CompiledKernels compiled;
   for (const KernelRequest &request : requests) {
     INGOT_ASSIGN(const KernelProgram program, readKernelProgram(request.fused));
-    INGOT_ASSIGN(cuda::KernelSource source,
-                 cuda::emitKernel(program, request.name, {request.maxTokens}));
+    Result<cuda::KernelSource> emitted =
+        cuda::emitKernel(program, request.name, {request.maxTokens});
+    if (!emitted) // the program's own place: the kernel's name says nothing to people
+      return std::move(emitted).status().at(FusedOp(request.fused).getLabel().str());
+    cuda::KernelSource source = *std::move(emitted);
     compiled.shapes.push_back(source.shape);
     compiled.scratchBytes.push_back(source.shape.scratchBytes);
     compiled.variants.push_back(variantsOf(source, compile.architectures));

@@ -1,8 +1,10 @@
 #include "codegen/cuda/EmitAttention.h"
 
+#include "codegen/cuda/Literal.h"
 #include "runtime/base/Format.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ingot::cuda {
 
@@ -12,6 +14,8 @@ constexpr uint32_t kThreads = 128, kWindowItems = 128;
 /// Blocks that fill the largest multiprocessor counts three times over; more would only look for
 /// work.
 constexpr uint32_t kBlocks = 396;
+/// The widest head, and the shared memory that a block may have on every architecture.
+constexpr uint32_t kMostHeadDim = 256, kMostBlockBytes = 99u << 10;
 /// Counters at the start of scratch, the same room in every kernel (AttentionWork.h).
 constexpr uint64_t kCounterBytes = 2u << 20;
 /// Segments of every token whose softmax states scratch holds at most.
@@ -72,16 +76,40 @@ Status check(const KernelProgram &program, std::string_view name) {
       (program.ops.size() > 1 && !rounds))
     return noAttention(name, "attention stands alone, or with its rounding, in its region");
   const ProgramOp &op = program.ops[0];
-  const abi::KvLayout &kv = program.values[op.operands[1]].kv;
   if (op.window < 0 || op.window > int64_t(UINT32_MAX))
     return noAttention(name, format("a window of %lld positions", (long long)op.window));
+  if (op.softcap != 0 && !(std::isnormal(op.softcap) && std::isnormal(1 / op.softcap)))
+    return noAttention(
+        name, format("a softcap of %g, whose reciprocal is no number", double(op.softcap)));
   if (program.values[op.operands[0]].kind != ValueKind::Bf16Rows)
     return noAttention(name, "queries come in bfloat16");
-  if (kv.headDim == 0 || kv.headDim > 256 || kv.headDim % 2 != 0)
-    return noAttention(name, format("head width %u; even widths up to 256 exist", kv.headDim));
-  if (kv.blockTokens % 16 != 0)
-    return noAttention(name,
-                       format("blocks of %u positions; multiples of 16 exist", kv.blockTokens));
+  return Status::ok();
+}
+
+/// What a program may ask for and no kernel of this target does.
+Status checkSizes(const KernelProgram &program, uint32_t maxTokens, const Sizes &sizes) {
+  const ProgramOp &op = program.ops[0];
+  const abi::KvLayout &kv = program.values[op.operands[1]].kv;
+  const auto refuse = [](const std::string &why) {
+    return Status(ErrorClass::Config, "attention-cuda", why);
+  };
+  const std::string heads = format("%lld query heads over %u KV heads of %u columns",
+                                   static_cast<long long>(op.heads), kv.kvHeads, kv.headDim);
+  if (kv.headDim == 0 || kv.headDim > kMostHeadDim || kv.headDim % 2 != 0)
+    return refuse(format("%s: target cuda has attention for heads of 2 to %u columns, an even "
+                         "number; compile for cpu alone",
+                         heads.c_str(), kMostHeadDim));
+  if (kv.blockTokens == 0 || kv.blockTokens % 16 != 0)
+    return refuse(
+        format("cache blocks of %u positions; a multiple of 16 is needed", kv.blockTokens));
+  if (sizes.counterBytes > kCounterBytes)
+    return refuse(format("%s in steps of %u tokens need %llu bytes of counters, there are %llu; "
+                         "give fewer --max-tokens",
+                         heads.c_str(), maxTokens, ull(sizes.counterBytes), ull(kCounterBytes)));
+  if (sizes.sharedBytes > kMostBlockBytes)
+    return refuse(format("%s in steps of %u tokens need %llu bytes of shared memory, a block has "
+                         "%u; give fewer --max-tokens",
+                         heads.c_str(), maxTokens, ull(sizes.sharedBytes), kMostBlockBytes));
   return Status::ok();
 }
 
@@ -96,8 +124,7 @@ Result<KernelSource> emitAttention(const KernelProgram &program, std::string_vie
   const ProgramValue &result = program.values[program.ops.back().results[0]];
   const uint32_t maxTokens = std::max(bound.maxTokens, 1u);
   const Sizes sizes(program, maxTokens, partialBytes);
-  if (sizes.counterBytes > kCounterBytes)
-    return noAttention(name, "a bound of tokens whose counters do not fit");
+  INGOT_TRY(checkSizes(program, maxTokens, sizes));
 
   KernelSource source;
   source.name = std::string(name);
@@ -132,13 +159,13 @@ Result<KernelSource> emitAttention(const KernelProgram &program, std::string_vie
                         "                       .queries = args.pointer<const u8>(%d),\n"
                         "                       .results = args.pointer<u8>(%d),\n"
                         "                       .scratch = args.pointer<u8>(%d),\n"
-                        "                       .scale = %af,\n",
+                        "                       .scale = %s,\n",
                         kernel, kThreads, kernel, cache.slot, slots[0], result.slot, scratch,
-                        double(op.scale));
+                        literal(op.scale).c_str());
   const float inverse = op.softcap > 0 ? 1.0f / op.softcap : 0.0f;
-  source.text += format("                       .softcap = %af, .softcapInverse = %af,\n"
+  source.text += format("                       .softcap = %s, .softcapInverse = %s,\n"
                         "                       .sinks = ",
-                        double(op.softcap), double(inverse));
+                        literal(op.softcap).c_str(), literal(inverse).c_str());
   source.text += sinks ? format("args.pointer<const float>(%d)", slots[3]) : "nullptr";
   source.text += "});\n}\n\n} // namespace ingot::gpu\n";
   return source;

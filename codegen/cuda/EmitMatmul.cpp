@@ -2,6 +2,7 @@
 
 #include "codegen/cuda/EpilogueText.h"
 #include "codegen/cuda/HopperTiles.h"
+#include "codegen/cuda/Literal.h"
 #include "codegen/cuda/MatmulTiles.h"
 #include "runtime/base/Format.h"
 
@@ -178,8 +179,9 @@ private:
     return format("  static constexpr bool kNorm = true;\n  struct Norm {\n"
                   "    static constexpr int kGainSlot = %d;\n"
                   "    static constexpr bool kGather = %s;\n"
-                  "    static constexpr float eps() { return %af; }\n  };\n",
-                  value(norm_->operands[1]).slot, gathers_ ? "true" : "false", double(norm_->eps));
+                  "    static constexpr float eps() { return %s; }\n  };\n",
+                  value(norm_->operands[1]).slot, gathers_ ? "true" : "false",
+                  literal(norm_->eps).c_str());
   }
 
   std::string fewTile(LaunchShape &launch) const {

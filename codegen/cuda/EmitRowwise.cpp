@@ -1,5 +1,6 @@
 #include "codegen/cuda/EmitRowwise.h"
 
+#include "codegen/cuda/Literal.h"
 #include "runtime/artifact/KernelAbi.h"
 #include "runtime/base/Format.h"
 #include "runtime/base/Numerics.h"
@@ -189,8 +190,8 @@ private:
       return norm(op, out);
     case OpKind::LayerNorm: {
       const std::string row = wholeRow(op, out);
-      line(format("const auto %s_scale = rowLayerScale(team, %s, %af, %s);", v(out).c_str(),
-                  row.c_str(), double(op.eps), shared("float", 8).c_str()));
+      line(format("const auto %s_scale = rowLayerScale(team, %s, %s, %s);", v(out).c_str(),
+                  row.c_str(), literal(op.eps).c_str(), shared("float", 8).c_str()));
       define(out,
              format("layerNorm(%s, %s_scale, %s, %s)", row.c_str(), v(out).c_str(),
                     parameter(op, 1).c_str(), parameter(op, 2).c_str()),
@@ -216,7 +217,7 @@ private:
   }
 
   bool norm(const ProgramOp &op, int out) {
-    const std::string eps = format("%a", double(op.eps)) + "f";
+    const std::string eps = literal(op.eps);
     if (op.headDim == 0) {
       const std::string row = wholeRow(op, out);
       line(format("const float %s_scale = rowScale(team, %s, %s, %s);", v(out).c_str(), row.c_str(),
@@ -267,8 +268,8 @@ private:
         tables_ += format("0x%08xu, ", numerics::bitsOf(frequency));
       tables_ += "};\n\n";
       define(out,
-             format("angles<%zu>(%s, batch.ropePositions[token], %af)", 2 * op.invFreq.size(),
-                    table.c_str(), double(op.scale)),
+             format("angles<%zu>(%s, batch.ropePositions[token], %s)", 2 * op.invFreq.size(),
+                    table.c_str(), literal(op.scale).c_str()),
              false);
       return true;
     }

@@ -2,6 +2,7 @@
 
 #include "codegen/cuda/CompileKernels.h"
 #include "compiler/Pipeline.h"
+#include "runtime/base/CpuFeatures.h"
 #include "runtime/base/Suggest.h"
 #include "runtime/base/Version.h"
 #include "runtime/base/WholeNumber.h"
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <map>
 
 using namespace ingot;
 
@@ -76,9 +78,12 @@ void addInputFlags(CLI::App &app, CompileOptions &options, RawFlags &raw) {
                  "(sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120); cuda-host (CUDA kernels that run "
                  "on this machine's processor, for tests; cuda-host:sm_90a: those of sm_90a)")
       ->capture_default_str();
-  raw.random = app.add_option("--random-weights", raw.seed,
-                              "Random weights from this seed; the directory needs only config.json")
-                   ->check(checkWholeNumber);
+  raw.random =
+      app.add_option(
+             "--random-weights", raw.seed,
+             "Random weights from this seed; the directory needs only config.json. Each target "
+             "draws in the order of its own layout: other weights for cpu than for cuda")
+          ->check(checkWholeNumber);
   app.add_flag("--dry-run", options.dryRun,
                "Compile everything, write nothing, report sizes and memory");
 }
@@ -244,6 +249,8 @@ bool addTarget(const std::string &word, CompileOptions &options) {
   } else if (word == "cuda-host" || word == "cuda-host:sm_90a") {
     options.cuda = true;
     options.architectures.push_back(word == "cuda-host" ? "host" : "host_90a");
+  } else if (word.rfind("cuda:host", 0) == 0) { // names of its own below
+    return false;
   } else if (word.rfind("cuda:", 0) == 0) {
     options.cuda = true;
     options.architectures.push_back(word.substr(5));
@@ -255,33 +262,57 @@ bool addTarget(const std::string &word, CompileOptions &options) {
   return true;
 }
 
-/// Architectures once each, with PTX for GPUs to come behind cubins.
+/// PTX for GPUs to come behind cubins.
 void completeArchitectures(std::vector<std::string> &architectures, const char *lowest) {
-  std::vector<std::string> once;
   bool cubin = false, ptx = false;
   for (const std::string &name : architectures) {
-    if (std::find(once.begin(), once.end(), name) == once.end())
-      once.push_back(name);
     cubin |= name.rfind("sm_", 0) == 0;
     ptx |= name.rfind("compute_", 0) == 0;
   }
   if (cubin && !ptx)
-    once.push_back(lowest);
-  architectures = std::move(once);
+    architectures.push_back(lowest);
+}
+
+/// What a word of --target stands for: "cpu" and "cuda" for several.
+std::vector<std::string> namedBy(const std::string &word) {
+  if (word == "cuda")
+    return cuda::defaultArchitectures();
+  std::vector<std::string> levels;
+  for (int level = 0; level < kCpuLevelCount && word == "cpu"; ++level)
+    levels.push_back(std::string("cpu:") + levelName(static_cast<CpuLevel>(level)));
+  if (!levels.empty())
+    return levels;
+  return {word.rfind("cuda:", 0) == 0 ? word.substr(5) : word};
+}
+
+/// The message of a word that says again what another says.
+std::string repeatedTarget(const std::vector<std::string> &words) {
+  std::map<std::string, std::string> saidBy;
+  for (const std::string &word : words)
+    for (const std::string &name : namedBy(word))
+      if (const auto [place, added] = saidBy.try_emplace(name, word); !added)
+        return place->second == word
+                   ? "--target names " + word + " twice"
+                   : "--target names " + name + " twice, in " + place->second + " and in " + word;
+  return {};
 }
 
 /// --target: the targets it names; the message of what is unknown.
 std::string readTargets(const std::string &target, CompileOptions &options) {
   options.cpu = false;
+  std::vector<std::string> words;
   for (size_t begin = 0; begin <= target.size();) {
     const size_t end = std::min(target.find(',', begin), target.size());
     const std::string word = target.substr(begin, end - begin);
     begin = end + 1;
+    words.push_back(word);
     if (!addTarget(word, options))
       return "unknown target '" + word +
              "'; known: cpu, cpu:LEVEL, cuda, cuda:ARCH, cuda-host, "
              "cuda-host:sm_90a";
   }
+  if (std::string repeated = repeatedTarget(words); !repeated.empty())
+    return repeated;
   completeArchitectures(options.architectures,
                         options.activations == "fp8" ? "compute_90" : "compute_80");
   for (size_t i = 1; i < options.tokenBuckets.size(); ++i)

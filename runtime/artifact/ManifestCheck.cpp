@@ -30,6 +30,22 @@ std::optional<std::pair<Interval, Interval>> findOverlap(std::vector<Interval> &
   return std::nullopt;
 }
 
+/// Features of artifacts before the first release, whose meaning has changed since.
+static constexpr std::string_view kFormerFeatures[] = {"target-cuda"};
+
+static Status checkFeature(const std::string &name, size_t index) {
+  if (name == kFeatureTargetCuda)
+    return Status::ok();
+  const bool former = std::find(std::begin(kFormerFeatures), std::end(kFormerFeatures), name) !=
+                      std::end(kFormerFeatures);
+  return Status(
+      ErrorClass::Unavailable, "artifact-requires",
+      format("requires[%zu]: the artifact needs the feature \"%s\", which Ingot %s %s", index,
+             name.c_str(), versionText(),
+             former ? "no longer has; compile the model again with the ingotc of this version"
+                    : "does not have; use a newer ingot"));
+}
+
 Status checkVersions(const Manifest &m) {
   if (m.formatVersion != kFormatVersion)
     return Status(
@@ -53,12 +69,7 @@ Status checkVersions(const Manifest &m) {
                  m.minimumRuntime.c_str(), versionText()));
   }
   for (size_t i = 0; i < m.requires_.size(); ++i)
-    if (const std::string &name = m.requires_[i]; name != kFeatureTargetCuda)
-      return Status(
-          ErrorClass::Unavailable, "artifact-requires",
-          format("requires[%zu]: the artifact needs the feature \"%s\", which Ingot %s does not "
-                 "have; use a newer runtime",
-                 i, name.c_str(), versionText()));
+    INGOT_TRY(checkFeature(m.requires_[i], i));
   return Status::ok();
 }
 

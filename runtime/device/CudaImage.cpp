@@ -57,6 +57,23 @@ static int closeness(const CudaLevel &level) {
   return (isPtx ? 0 : 100'000) + (specific == 2 ? 10'000 : 0) + number * 10 + specific;
 }
 
+/// What to do where no code runs on the GPU. Kernels of 9.0 and 10.0 are written for those alone;
+/// others run code of their generation that is not newer than they are.
+static std::string nextStep(const Gpu &gpu) {
+  const auto compile = [](const std::string &target) {
+    return "compile it again with --target " + target + ", or use --device cpu";
+  };
+  if (gpu.major == 0) // a driver that executes on the host
+    return compile("cuda-host");
+  if (gpu.major < 8)
+    return "its kernels need compute capability 8.0 or later; use --device cpu";
+  if (gpu.minor == 0 && (gpu.major == 9 || gpu.major == 10))
+    return compile(format("cuda:sm_%d0a", gpu.major));
+  if (gpu.major == 8)
+    return compile(gpu.minor >= 9 ? "cuda:sm_89" : gpu.minor >= 6 ? "cuda:sm_86" : "cuda:sm_80");
+  return compile(gpu.major == 12 ? "cuda:sm_120" : "cuda:compute_80 and run it with --allow-jit");
+}
+
 Result<ImageChoice> chooseCudaImage(const std::vector<artifact::Image> &images, const Gpu &gpu,
                                     bool allowJit) {
   std::optional<ImageChoice> best;
@@ -85,13 +102,11 @@ Result<ImageChoice> chooseCudaImage(const std::vector<artifact::Image> &images, 
                   "--target cpu,cuda:...");
   return Status(
       ErrorClass::Unavailable, "cuda-unsupported",
-      format(
-          "the artifact has CUDA code for %s; %s runs none of it%s; compile it again for %s%d%d, "
-          "or use --device cpu",
-          present.c_str(), gpu.describe().c_str(),
-          ptxWouldDo ? " but the PTX, which --allow-jit lets the driver compile at every start"
-                     : "",
-          "sm_", gpu.major, gpu.minor));
+      format("the artifact has CUDA code for %s; %s runs none of it%s; %s", present.c_str(),
+             gpu.describe().c_str(),
+             ptxWouldDo ? " but the PTX, which --allow-jit lets the driver compile at every start"
+                        : "",
+             nextStep(gpu).c_str()));
 }
 
 // ---- The frame of a module

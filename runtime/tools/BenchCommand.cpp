@@ -4,6 +4,7 @@
 #include "runtime/base/Format.h"
 #include "runtime/base/JsonWriter.h"
 #include "runtime/base/Random.h"
+#include "runtime/tools/BenchSizes.h"
 #include "runtime/tools/ModelWork.h"
 #include "runtime/tools/ToolSupport.h"
 #include "runtime/tools/Walls.h"
@@ -21,7 +22,8 @@ using Clock = std::chrono::steady_clock;
 
 struct BenchOptions {
   SessionFlags session;
-  uint32_t runs = 5, promptTokens = 512, decodeTokens = 32, sequences = 16, startTokens = 16;
+  BenchSizes sizes;
+  uint32_t runs = 5;
   uint32_t probeMib = 1024;
   std::vector<std::string> only;
   bool json = false, profile = false;
@@ -45,6 +47,8 @@ struct Run {
 struct Case {
   std::string name, title;
   uint32_t sequences = 1;
+  uint32_t context = 0; ///< tokens that each sequence holds before what is measured
+  uint32_t tokens = 0;  ///< of a sequence that are measured
   std::vector<Run> runs;
 
   double median(double Run::*field) const {
@@ -71,7 +75,7 @@ private:
   struct Measured {
     double seconds = 0, tokens = 0, steps = 0, bytes = 0, operations = 0;
   };
-  Result<Case> repeat(Case which, uint32_t prompt, uint32_t decode);
+  Result<Case> repeat(Case which);
   Result<Measured> decode(uint32_t sequences, uint32_t prompt, uint32_t tokens);
   Result<Measured> read(uint32_t prompt);
   Result<std::vector<RequestId>> submit(uint32_t sequences, uint32_t prompt, uint32_t tokens);
@@ -106,10 +110,11 @@ Result<std::vector<RequestId>> Bench::submit(uint32_t sequences, uint32_t prompt
 Result<Bench::Measured> Bench::decode(uint32_t sequences, uint32_t prompt, uint32_t tokens) {
   Engine &engine = session_.engine();
   // While the last prompts are read the first sequences decode already; nobody ends before.
-  const uint32_t steps = sequences * prompt / engine.limits().maxBatchTokens + sequences + 1;
+  const uint64_t steps = BenchSizes::startSteps(engine, sequences, prompt);
   const uint32_t room = engine.maxLength() - prompt;
   INGOT_ASSIGN(const std::vector<RequestId> requests,
-               submit(sequences, prompt, std::min(room, tokens + 2 * steps)));
+               submit(sequences, prompt,
+                      static_cast<uint32_t>(std::min<uint64_t>(room, tokens + 2 * steps))));
   const uint64_t before = engine.stats().tokensGenerated;
   while (engine.stats().tokensGenerated < before + sequences && engine.step()) {
   }
@@ -146,13 +151,14 @@ Result<Bench::Measured> Bench::read(uint32_t prompt) {
   return measured;
 }
 
-Result<Case> Bench::repeat(Case which, uint32_t prompt, uint32_t tokens) {
+Result<Case> Bench::repeat(Case which) {
   work_ = modelWork(session_.manifest(), which.sequences);
   // One run to warm up: pages of the weights, the branch predictor, the frequency.
   for (uint32_t run = 0; run <= options_.runs; ++run) {
     const double readBefore = readBandwidth(), peakBefore = intPeak();
-    INGOT_ASSIGN(const Measured measured,
-                 tokens ? decode(which.sequences, prompt, tokens) : read(prompt));
+    INGOT_ASSIGN(const Measured measured, which.context
+                                              ? decode(which.sequences, which.context, which.tokens)
+                                              : read(which.tokens));
     const double readAfter = readBandwidth(), peakAfter = intPeak();
     session_.engine().takeEvents();
     if (run == 0 || measured.seconds <= 0)
@@ -179,27 +185,20 @@ Result<Case> Bench::repeat(Case which, uint32_t prompt, uint32_t tokens) {
 }
 
 Result<std::vector<Case>> Bench::runAll() {
-  const SchedulerLimits &limits = session_.engine().limits();
-  const uint32_t longest = session_.engine().maxLength() - 1;
-  const uint32_t tokens = std::min(options_.decodeTokens, std::max(1u, longest / 2));
-  const uint32_t start = std::min(options_.startTokens, longest - tokens);
-  const uint32_t prompt = std::min(options_.promptTokens, longest);
-  const uint32_t sequences = std::min(options_.sequences, limits.maxSequences);
-  std::vector<Case> cases;
-  if (options_.wants("decode")) {
-    INGOT_ASSIGN(Case one, repeat({"decode", "decode, 1 sequence", 1, {}}, start, tokens));
-    cases.push_back(std::move(one));
-  }
-  if (options_.wants("prompt")) {
-    INGOT_ASSIGN(Case one,
-                 repeat({"prompt", format("prompt of %u tokens", prompt), 1, {}}, prompt, 0));
-    cases.push_back(std::move(one));
-  }
-  if (options_.wants("batch")) {
-    INGOT_ASSIGN(
-        Case one,
-        repeat({"batch", format("decode, %u sequences", sequences), sequences, {}}, start, tokens));
-    cases.push_back(std::move(one));
+  INGOT_ASSIGN(const BenchSizes s,
+               options_.sizes.fitted(session_.engine(), options_.wants("batch")));
+  std::vector<Case> cases = {
+      {"decode", format("decode, 1 sequence at %u", s.start), 1, s.start, s.decode, {}},
+      {"prompt", format("prompt of %u tokens", s.prompt), 1, 0, s.prompt, {}},
+      {"batch",
+       format("decode, %u sequences at %u", s.sequences, s.start),
+       s.sequences,
+       s.start,
+       s.decode,
+       {}}};
+  std::erase_if(cases, [this](const Case &which) { return !options_.wants(which.name.c_str()); });
+  for (Case &which : cases) {
+    INGOT_ASSIGN(which, repeat(std::move(which)));
   }
   work_ = modelWork(session_.manifest(), 1);
   return cases;
@@ -219,10 +218,10 @@ double batchGain(const std::vector<Case> &cases) {
 
 /// The cases beside the walls of the CPU.
 std::string casesOnCpu(const std::vector<Case> &cases, const CpuDevice &cpu) {
-  std::string out = format("%-24s %12s %14s %9s %16s %9s\n", "", "tokens/s", "read wall", "of wall",
+  std::string out = format("%-30s %12s %14s %9s %16s %9s\n", "", "tokens/s", "read wall", "of wall",
                            intPeakName(cpu.level()), "of wall");
   for (const Case &which : cases)
-    out += format("%-24s %12.2f %9.2f GB/s %7.1f %% %11.1f GOPS %7.1f %%\n", which.title.c_str(),
+    out += format("%-30s %12.2f %9.2f GB/s %7.1f %% %11.1f GOPS %7.1f %%\n", which.title.c_str(),
                   which.median(&Run::tokensPerSecond), which.median(&Run::readBandwidth) / 1e9,
                   which.median(&Run::readShare) * 100, which.median(&Run::intPeak) / 1e9,
                   which.median(&Run::intShare) * 100);
@@ -231,9 +230,9 @@ std::string casesOnCpu(const std::vector<Case> &cases, const CpuDevice &cpu) {
 
 /// The cases beside the bytes that they move at least.
 std::string casesOnGpu(const std::vector<Case> &cases) {
-  std::string out = format("%-24s %12s %14s\n", "", "tokens/s", "moved");
+  std::string out = format("%-30s %12s %14s\n", "", "tokens/s", "moved");
   for (const Case &which : cases)
-    out += format("%-24s %12.2f %9.2f GB/s\n", which.title.c_str(),
+    out += format("%-30s %12.2f %9.2f GB/s\n", which.title.c_str(),
                   which.median(&Run::tokensPerSecond), which.median(&Run::moved) / 1e9);
   return out;
 }
@@ -269,6 +268,7 @@ std::string asJson(const std::vector<Case> &cases, Session &session, const Model
   writer.key("cases").beginArray();
   for (const Case &which : cases) {
     writer.beginObject().field("name", which.name).field("sequences", which.sequences);
+    writer.field("context", which.context).field("tokens", which.tokens);
     writer.field("tokens_per_second", which.median(&Run::tokensPerSecond));
     writer.field("moved_bytes_per_second", which.median(&Run::moved));
     writer.field("step_seconds", which.median(&Run::stepSeconds));
@@ -344,19 +344,7 @@ Command addBenchCommand(CLI::App &root) {
   app->add_option("--runs", options->runs, "Runs of each case")
       ->check(CLI::Range(1, 1000, "1..1000"))
       ->capture_default_str();
-  app->add_option("--prompt-tokens", options->promptTokens, "Length of the prompt that is read")
-      ->check(CLI::Range(1, 1 << 20, "1..1048576"))
-      ->capture_default_str();
-  app->add_option("--decode-tokens", options->decodeTokens, "New tokens per sequence")
-      ->check(CLI::Range(1, 1 << 20, "1..1048576"))
-      ->capture_default_str();
-  app->add_option("--context", options->startTokens,
-                  "Tokens that each sequence holds before it decodes")
-      ->check(CLI::Range(1, 1 << 20, "1..1048576"))
-      ->capture_default_str();
-  app->add_option("--sequences", options->sequences, "Sequences that decode together")
-      ->check(CLI::Range(1, 4096, "1..4096"))
-      ->capture_default_str();
+  options->sizes.declare(*app);
   app->add_option("--only", options->only, "Only this case; repeatable")
       ->check(CLI::IsMember({"decode", "prompt", "batch"}));
   app->add_option("--probe-mib", options->probeMib, "MiB of the buffer for the read wall")
@@ -366,7 +354,9 @@ Command addBenchCommand(CLI::App &root) {
   app->add_flag("--json", options->json, "Result as JSON, every run included");
   app->footer(
       "Example:\n  ingot bench model.ingot --threads 2\n\n"
-      "The read wall is the speed at which the same threads read a large buffer, the other\n"
+      "Sizes that are not given are cut to what the artifact holds; the table says what was\n"
+      "measured.\n\nThe read wall is the speed at which the same threads read a large buffer, the "
+      "other\n"
       "wall the peak of int8 multiply-adds in registers; both are measured just before and\n"
       "just after each run.");
   return {app, [options] { return runBench(*options); }};

@@ -61,6 +61,17 @@ TEST_CASE("versions and features of the future are refused") {
       });
 }
 
+TEST_CASE("a feature of the past asks for the compiler, one of the future for another runtime") {
+  const auto messageFor = [](const char *feature) {
+    test::SmallManifest small = test::smallManifest(false);
+    small.manifest.requires_ = {feature};
+    return checkManifest(small.manifest, small.manifestOffset).message();
+  };
+  CHECK(messageFor("target-cuda").find("compile the model again with the ingotc") !=
+        std::string::npos);
+  CHECK(messageFor("telepathy").find("use a newer ingot") != std::string::npos);
+}
+
 TEST_CASE("segments out of place are refused") {
   const char *id = "artifact-segment";
   expectRefused(

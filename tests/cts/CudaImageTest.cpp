@@ -86,9 +86,17 @@ TEST_CASE("the refusal names what the artifact has and what the GPU is") {
   const Status status = chooseCudaImage(imagesOf({"sm_80", "sm_89"}), gpuOf(9, 0), false).status();
   CHECK(status.message().find("sm_80, sm_89") != std::string::npos);
   CHECK(status.message().find("compute capability 9.0") != std::string::npos);
-  CHECK(status.message().find("sm_90") != std::string::npos);
+  CHECK(status.message().find("--target cuda:sm_90a,") != std::string::npos);
   CHECK(status.message().find("--allow-jit") == std::string::npos);
   CHECK(choice({}, 9, 0) == "cuda-code-absent");
+  const auto adviceFor = [](int major, int minor) {
+    return chooseCudaImage(imagesOf({"sm_110"}), gpuOf(major, minor), false).status().message();
+  };
+  CHECK(adviceFor(8, 7).find("cuda:sm_86,") != std::string::npos);
+  CHECK(adviceFor(10, 0).find("cuda:sm_100a,") != std::string::npos);
+  CHECK(adviceFor(12, 1).find("cuda:sm_120,") != std::string::npos);
+  CHECK(adviceFor(10, 3).find("cuda:compute_80 and run it with --allow-jit") != std::string::npos);
+  CHECK(adviceFor(7, 5).find("8.0 or later") != std::string::npos);
 }
 
 TEST_CASE("level names are read strictly") {

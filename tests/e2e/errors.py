@@ -64,6 +64,7 @@ class Cases:
         for word in words:
             self.test.check(word in done.stderr, f"{what}: no '{word}' in: {done.stderr.strip()}")
         self.test.check(not out.exists(), f"{what}: left a file behind")
+        return done.stderr
 
     def checkpoints(self):
         norm = "model.norm.weight"
@@ -127,6 +128,8 @@ class Cases:
         self.expect("rope scaling", 78, ["yarn"],
                     config={"rope_scaling": {"rope_type": "yarn", "factor": 2.0}})
         self.expect("vocabulary", 65, ["embed_tokens"], config={"vocab_size": 999})
+        self.expect("wide heads on GPUs", 78, ["attention-cuda", "layers.0.self_attn", "320 columns", "2 to 256"],
+                    "--target", "cuda-host", "--random-weights", "1", "--dry-run", *SMALL, config={"head_dim": 320})
 
     def options(self):
         self.expect("unknown flag", 64, ["--quant"], "--quont", "int4")
@@ -140,7 +143,17 @@ class Cases:
             self.expect(f"seed '{seed}'", 64, ["--random-weights"], "--random-weights", seed)
         self.expect("unknown level", 64, ["x86-64-v3"], "--target", "cpu:x86-64-v9")
         self.expect("unknown target", 64, ["npu", "cuda:ARCH"], "--target", "npu")
+        for name in ("cuda:sm_70", "cuda:host", "cuda:host_90a"):
+            said = self.expect("unknown architecture", 64, [name.split(":")[1]], "--target", name)
+            known = said.split("known:")[-1]
+            self.test.check("cuda" in said and "host_" not in known and ", host," not in known,
+                            f"{name}: knows {known}")
         self.expect("unknown architecture", 64, ["sm_70", "sm_80", "sm_120"], "--target", "cuda:sm_70")
+        for target, words in (("cpu,cpu", ["cpu twice"]), ("cuda:sm_80,sm_80", ["sm_80 twice"]),
+                              ("cpu,cpu:x86-64-v3", ["x86-64-v3", "in cpu and in"]),
+                              ("cuda,cuda:sm_89", ["sm_89", "in cuda and in"]), ("cuda-host,cuda-host", ["twice"])):
+            self.expect(f"--target {target}", 64, ["--target", *words], "--target", target)
+        self.expect("empty target", 64, ["unknown target ''"], "--target", "cpu,")
         self.expect("an architecture of nothing", 64, ["sm_80"], "--target", "sm_80")
         self.expect("buckets", 64, ["--token-buckets", "4 follows 16"], "--target", "cuda-host",
                     "--token-buckets", "16,4")

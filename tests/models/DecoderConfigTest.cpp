@@ -149,6 +149,13 @@ TEST_CASE("every layer of a Mistral has the window that the config says") {
   CHECK(specOf(with(kMistral, R"("sliding_window": 8192)"))->windows.empty()); // sees all
   CHECK(failsWith(specOf(with(kMistral, R"("sliding_window": 0)")).status(), "config-range",
                   {"sliding_window"}));
+  CHECK(specOf(with(kMistral, R"("layer_types": ["sliding_attention", "sliding_attention"])"))
+            ->windows == Windows{4096, 4096});
+  CHECK(failsWith(
+      specOf(with(kMistral, R"("layer_types": ["sliding_attention", "full_attention"])")).status(),
+      "attention-window", {"layer_types", "sliding_window"}));
+  CHECK(failsWith(specOf(with(kMistral, R"("layer_types": [])")).status(), "attention-window",
+                  {"0 types for 2 layers"}));
 }
 
 TEST_CASE("a Qwen3 config says which layers have a window") {
@@ -172,6 +179,8 @@ TEST_CASE("a Qwen3 config says which layers have a window") {
       "attention-window", {"sliding_attention", "use_sliding_window"}));
   CHECK(failsWith(specOf(with(kQwen3, R"("layer_types": ["full_attention"])")).status(),
                   "attention-window", {"1 types for 2 layers"}));
+  CHECK(failsWith(specOf(with(kQwen3, R"("layer_types": [])")).status(), "attention-window",
+                  {"0 types for 2 layers"}));
   CHECK(failsWith(specOf(with(kQwen3, R"("layer_types": ["linear", "linear"])")).status(),
                   "attention-window", {"linear"}));
 }

@@ -6,6 +6,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <cstring>
 #include <filesystem>
 
 using namespace ingot;
@@ -119,6 +120,49 @@ TEST_CASE("a program needs its entry and its attribute") {
                   "program-invalid", {"max_context"}));
   CHECK(failsWith(statusOf(dir, replaced(kProgram, "ingot.model", "ingot.other")),
                   "program-invalid", {"ingot.model"}));
+}
+
+TEST_CASE("what nothing reads is refused, with what was probably meant") {
+  TempDir dir;
+  const auto refused = [&](const char *from, const char *to, const char *word) {
+    return failsWith(statusOf(dir, replaced(kProgram, from, to)), "program-invalid", {word});
+  };
+  CHECK(refused("%x, %batch :", "%x, %batch {laber = 1 : i64} :", "line 9 column 10"));
+  CHECK(refused("%x, %batch :", "%x, %batch {laber = 1 : i64} :", "'laber'"));
+  CHECK(refused("\"table\" :", "\"table\" {clip_serch} :", "did you mean clip_search?"));
+  CHECK(refused("{ingot.model", "{ingot.target = \"cuda\", ingot.model", "'ingot.target'"));
+  CHECK(refused("name = \"echo\"", "nam = \"echo\"", "did you mean name?"));
+  CHECK(refused("name = \"echo\"", "name = 3", "'name' must be a text"));
+  CHECK(refused("  func.func", "  func.func private @other()\n  func.func", "beside @forward"));
+  CHECK(statusOf(dir, replaced(kProgram, "\"table\" :", "\"table\" {mine.note = 1} :")).isOk());
+}
+
+TEST_CASE("numbers beyond 32 bits do not wrap") {
+  TempDir dir;
+  const auto refused = [&](const char *from, const char *to, const char *word) {
+    std::string text = kProgram;
+    for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += std::strlen(to))
+      text.replace(at, std::strlen(from), to);
+    return failsWith(statusOf(dir, text), "program-invalid", {word});
+  };
+  CHECK(refused("layers = 3", "layers = 4294967298", "kv layers must be from 1 to 4096"));
+  CHECK(refused("max_context = 64", "max_context = 4294967360", "from 1 to 268435456"));
+  CHECK(refused("max_context = 64 : i64", "max_context = 64 : ui64", "must be an i64"));
+  CHECK(refused("tensor<?x4xf32>", "tensor<?x4294967300xf32>", "2^28 columns"));
+  CHECK(refused("group = 0", "group = 1", "counted from 0"));
+}
+
+TEST_CASE("rows are those of the step, logits those of returned tokens") {
+  TempDir dir;
+  std::string fixed = kProgram;
+  for (size_t at; (at = fixed.find("tensor<?x4xf32>")) != std::string::npos;)
+    fixed.replace(at, 15, "tensor<7x4xf32>");
+  CHECK(failsWith(statusOf(dir, fixed), "program-invalid", {"makes 7 rows"}));
+  std::string all = replaced(kProgram, "return %r", "return %x");
+  for (size_t at; (at = all.find("(tensor<?x4xf32, #ingot.rows<returned>>")) != std::string::npos;)
+    all.replace(at, 39, "(tensor<?x4xf32>");
+  all = replaced(all, "%kv : tensor<?x4xf32, #ingot.rows<returned>>", "%kv : tensor<?x4xf32>");
+  CHECK(failsWith(statusOf(dir, all), "program-invalid", {"returned"}));
 }
 
 TEST_CASE("names tell the size") {
