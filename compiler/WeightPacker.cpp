@@ -5,67 +5,169 @@
 #include "runtime/base/Numerics.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 using namespace ingot;
 
 namespace {
 
-constexpr uint64_t kPieceBytes = 8 << 20;
+constexpr uint64_t kPieceValues = 2 << 20;
 
-/// Panels [first, first + count) of a job and their packed bytes.
-struct Piece {
-  uint64_t first = 0;
-  uint64_t count = 0;
-  std::vector<uint8_t> bytes;
-  Status status;
-};
+/// Packs panels one by one; the values of a row never leave the caches. One per thread.
+class PanelPacker {
+public:
+  PanelPacker(const ParamReader &reader, const PackJob &job)
+      : reader_(reader), job_(job), floats_(job.layout.columns) {
+    const uint64_t padded = kPanelColumns * job.layout.paddedColumns();
+    values_.resize(job.quantize ? padded : 0);
+    scales_.resize(job.quantize ? kPanelColumns * job.layout.groups() : 0);
+    halves_.resize(job.quantize ? 0 : padded);
+  }
 
-/// The layout of `count` panels taken alone: panels do not depend on their neighbours.
-Result<WeightLayout> layoutOfPiece(const WeightLayout &layout, uint64_t rows) {
-  const uint64_t shape[] = {rows, layout.columns};
-  return WeightLayout::make(formatName(layout.format), layoutName(layout.kind), shape, layout.group,
-                            layout.interleave);
-}
-
-/// Reads the rows that panels [first, first + count) hold: those of gate and up parameters from the
-/// first source, then from the second. Returns their number.
-Result<uint64_t> readPanelRows(const ParamReader &reader, const WeightLayout &layout,
-                               const Piece &piece, std::vector<float> &values) {
-  const bool isPair = layout.interleave == kInterleave;
-  const uint64_t perPanel = isPair ? kInterleave : kPanelColumns;
-  const uint64_t sourceRows = isPair ? layout.rows / 2 : layout.rows;
-  const uint64_t begin = std::min(piece.first * perPanel, sourceRows);
-  const uint64_t end = std::min((piece.first + piece.count) * perPanel, sourceRows);
-  const uint64_t rows = end - begin, sources = isPair ? 2 : 1;
-  values.resize(sources * rows * layout.columns);
-  for (uint64_t source = 0; source < sources; ++source)
-    INGOT_TRY(reader.readRows(static_cast<int64_t>(source * sourceRows + begin),
-                              static_cast<int64_t>(rows),
-                              values.data() + source * rows * layout.columns));
-  return sources * rows;
-}
-
-Status packPiece(const ParamReader &reader, const PackJob &job, Piece &piece) {
-  std::vector<float> values;
-  INGOT_ASSIGN(const uint64_t rows, readPanelRows(reader, job.layout, piece, values));
-  piece.bytes.resize(piece.count * job.layout.unitBytes);
-  if (rows == 0) // interleaved padding panels
-    return Status(ErrorClass::Internal, "pack-empty-piece", job.spec.name + ": a piece of padding");
-  INGOT_ASSIGN(const WeightLayout part, layoutOfPiece(job.layout, rows));
-  const uint64_t panels = std::min(part.units, piece.count);
-  if (job.quantize) {
-    const QuantizedRows q = quantizeRows(values, static_cast<int64_t>(rows),
-                                         static_cast<int64_t>(job.layout.columns), *job.quantize);
-    packPanels(part, {q.values, q.scales}, 0, panels, piece.bytes.data());
+  Status pack(uint64_t panel, uint8_t *out) {
+    for (uint64_t column = 0; column < kPanelColumns; ++column) {
+      const int64_t row = job_.layout.rowAt(panel, column);
+      if (row < 0) {
+        clear(column);
+        continue;
+      }
+      INGOT_TRY(reader_.readRows(row, 1, floats_.data()));
+      take(column);
+    }
+    if (job_.quantize)
+      packPanel(job_.layout, values_.data(), scales_.data(), out);
+    else
+      packPanel(job_.layout, halves_.data(), out);
     return Status::ok();
   }
-  std::vector<uint16_t> halves(values.size());
-  std::transform(values.begin(), values.end(), halves.begin(),
-                 job.layout.format == WeightFormat::F16 ? numerics::toF16 : numerics::toBf16);
-  packPanelsBf16(part, halves, 0, panels, piece.bytes.data());
-  return Status::ok();
-}
+
+private:
+  /// What follows a row's `columns` values is 0 from the start.
+  void take(uint64_t column) {
+    const uint64_t first = column * job_.layout.paddedColumns();
+    if (job_.quantize) {
+      quantizeRows(floats_.data(), 1, static_cast<int64_t>(floats_.size()), *job_.quantize,
+                   values_.data() + first, scales_.data() + column * job_.layout.groups());
+      return;
+    }
+    const auto narrow = [&](auto toHalf) { // one loop per format: vectors
+      std::transform(floats_.begin(), floats_.end(), halves_.data() + first, toHalf);
+    };
+    if (job_.layout.format == WeightFormat::F16)
+      narrow([](float value) { return numerics::toF16(value); });
+    else
+      narrow([](float value) { return numerics::toBf16(value); });
+  }
+
+  void clear(uint64_t column) {
+    const uint64_t width = job_.layout.paddedColumns();
+    if (!job_.quantize) {
+      std::fill_n(halves_.data() + column * width, width, uint16_t(0));
+      return;
+    }
+    std::fill_n(values_.data() + column * width, width, int8_t(0));
+    std::fill_n(scales_.data() + column * job_.layout.groups(), job_.layout.groups(), uint16_t(0));
+  }
+
+  const ParamReader &reader_;
+  const PackJob &job_;
+  std::vector<float> floats_;    ///< a row
+  std::vector<int8_t> values_;   ///< [32][paddedColumns]
+  std::vector<uint16_t> scales_; ///< [32][groups]
+  std::vector<uint16_t> halves_; ///< [32][paddedColumns]
+};
+
+/// The panels of a parameter in pieces: workers pack them, one thread takes them in order.
+class PieceLine {
+public:
+  PieceLine(const ParamReader &reader, const PackJob &job, unsigned threads)
+      : reader_(reader), job_(job) {
+    const uint64_t values = kPanelColumns * std::max<uint64_t>(1, job.layout.columns);
+    panelsPerPiece_ = std::max<uint64_t>(1, kPieceValues / values);
+    count_ = (job.layout.units + panelsPerPiece_ - 1) / panelsPerPiece_;
+    pieces_.resize(std::min<uint64_t>(count_, 2 * std::max(1u, threads)));
+    const uint64_t workers = std::min<uint64_t>(count_, std::max(1u, threads));
+    for (uint64_t i = 0; i < workers; ++i)
+      workers_.emplace_back([this] { work(); });
+  }
+  ~PieceLine() {
+    {
+      std::lock_guard lock(mutex_);
+      count_ = 0; // what is not begun is left
+    }
+    change_.notify_all();
+    for (std::thread &worker : workers_)
+      worker.join();
+  }
+
+  /// Hands the pieces to `sink` in order, the first failure ends it.
+  Status drain(const std::function<Status(std::span<const uint8_t>)> &sink) {
+    const uint64_t count = count_;
+    for (uint64_t i = 0; i < count; ++i) {
+      Piece &piece = pieces_[i % pieces_.size()];
+      {
+        std::unique_lock lock(mutex_);
+        change_.wait(lock, [&] { return piece.isReady; });
+      }
+      INGOT_TRY(std::move(piece.status));
+      INGOT_TRY(sink(piece.bytes));
+      {
+        std::lock_guard lock(mutex_);
+        piece.isReady = false;
+        ++taken_;
+      }
+      change_.notify_all();
+    }
+    return Status::ok();
+  }
+
+private:
+  struct Piece {
+    std::vector<uint8_t> bytes;
+    Status status;
+    bool isReady = false; ///< packed, not taken yet; guarded by mutex_
+  };
+
+  /// The next piece to pack, once its place is free; UINT64_MAX when there is none.
+  uint64_t next() {
+    std::unique_lock lock(mutex_);
+    change_.wait(lock, [&] { return begun_ >= count_ || begun_ < taken_ + pieces_.size(); });
+    return begun_ < count_ ? begun_++ : UINT64_MAX;
+  }
+
+  void work() {
+    PanelPacker packer(reader_, job_);
+    for (uint64_t i; (i = next()) != UINT64_MAX;) {
+      Piece &piece = pieces_[i % pieces_.size()];
+      piece.status = packPiece(packer, i, piece.bytes);
+      {
+        std::lock_guard lock(mutex_);
+        piece.isReady = true;
+      }
+      change_.notify_all();
+    }
+  }
+
+  Status packPiece(PanelPacker &packer, uint64_t index, std::vector<uint8_t> &bytes) const {
+    const uint64_t first = index * panelsPerPiece_;
+    const uint64_t panels = std::min(panelsPerPiece_, job_.layout.units - first);
+    bytes.resize(panels * job_.layout.unitBytes);
+    for (uint64_t p = 0; p < panels; ++p)
+      INGOT_TRY(packer.pack(first + p, bytes.data() + p * job_.layout.unitBytes));
+    return Status::ok();
+  }
+
+  const ParamReader &reader_;
+  const PackJob &job_;
+  uint64_t panelsPerPiece_ = 1;
+  std::vector<Piece> pieces_; ///< piece i lies at i % size
+  std::vector<std::thread> workers_;
+  std::mutex mutex_; ///< of what follows
+  std::condition_variable change_;
+  uint64_t count_ = 0, begun_ = 0, taken_ = 0; ///< pieces
+};
 
 Status packRowParam(const ParamReader &reader, const PackJob &job,
                     const std::function<Status(std::span<const uint8_t>)> &sink) {
@@ -82,31 +184,10 @@ Status packRowParam(const ParamReader &reader, const PackJob &job,
 Status ingot::packParam(const WeightSource &weights, const PackJob &job, unsigned threads,
                         const std::function<Status(std::span<const uint8_t>)> &sink) {
   ParamSpec spec = job.spec;
-  spec.interleave = 0; // source by source; packPanels alternates
+  spec.interleave = 0; // source by source: the layout says which row lies where
   INGOT_ASSIGN(const ParamReader reader, ParamReader::open(weights, std::move(spec)));
   if (job.layout.kind == LayoutKind::Row)
     return packRowParam(reader, job, sink);
 
-  const uint64_t panelValues = kPanelColumns * std::max<uint64_t>(1, job.layout.columns) * 4;
-  // What is interleaved stays together: two panels per 32 rows of a source, or those of a head.
-  const uint64_t together = std::max<uint64_t>(2, job.layout.interleave / kPanelColumns);
-  const uint64_t panelsPerPiece =
-      std::max<uint64_t>(1, kPieceBytes / panelValues / together) * together;
-  for (uint64_t first = 0; first < job.layout.units;) {
-    std::vector<Piece> pieces;
-    for (; first < job.layout.units && pieces.size() < std::max(1u, threads);
-         first += panelsPerPiece)
-      pieces.push_back({first, std::min(panelsPerPiece, job.layout.units - first), {}, {}});
-    std::vector<std::thread> workers;
-    for (size_t i = 1; i < pieces.size(); ++i)
-      workers.emplace_back([&, i] { pieces[i].status = packPiece(reader, job, pieces[i]); });
-    pieces[0].status = packPiece(reader, job, pieces[0]);
-    for (std::thread &worker : workers)
-      worker.join();
-    for (Piece &piece : pieces) {
-      INGOT_TRY(std::move(piece.status));
-      INGOT_TRY(sink(piece.bytes));
-    }
-  }
-  return Status::ok();
+  return PieceLine(reader, job, threads).drain(sink);
 }

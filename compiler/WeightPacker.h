@@ -21,8 +21,9 @@ struct PackJob {
   WeightLayout layout;
 };
 
-/// Produces the packed bytes of `job` in order, `threads` pieces of about 8 MiB of source values at
-/// a time. Bytes depend on neither the thread count nor the piece size.
+/// Produces the packed bytes of `job` in order: `threads` workers pack pieces of about 2 M values
+/// while the caller's thread hands finished ones to `sink`. Memory is bounded by 2 * threads
+/// pieces; bytes depend on neither the thread count nor the piece size.
 Status packParam(const WeightSource &weights, const PackJob &job, unsigned threads,
                  const std::function<Status(std::span<const uint8_t>)> &sink);
 

@@ -4,13 +4,13 @@
 #include "runtime/base/Numerics.h"
 
 #include <algorithm>
+#include <emmintrin.h>
 
 namespace ingot {
 namespace {
 
-/// Reductions run over this many fixed lanes: the compiler makes vectors of them without
-/// reordering.
-constexpr int kLanes = 16;
+/// Sums run over this many fixed lanes: the same bits with every width of vector.
+constexpr int64_t kLanes = 16, kQuads = 4;
 
 /// Ranges tried by the clipping search, as shares of the largest magnitude, largest first.
 constexpr float kShrink[] = {1.0f,  0.97f, 0.94f, 0.91f, 0.88f, 0.85f,
@@ -19,40 +19,55 @@ constexpr float kShrink[] = {1.0f,  0.97f, 0.94f, 0.91f, 0.88f, 0.85f,
 /// 1.5 * 2^23: adding it rounds |x| < 2^22 to an integer, nearest even, in the low bits.
 constexpr float kRoundMagic = 12582912.0f;
 
+/// Magnitudes compare like their bits, and whole numbers may be reduced in any order: vectors.
 float largestMagnitude(const float *w, int64_t n) {
-  float lanes[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int j = 0; j < kLanes; ++j) {
-      const float a = std::fabs(w[i + j]);
-      lanes[j] = a > lanes[j] ? a : lanes[j];
-    }
-  float largest = 0.0f;
-  for (; i < n; ++i)
-    largest = std::max(largest, std::fabs(w[i]));
-  for (float lane : lanes)
-    largest = std::max(largest, lane);
-  return largest;
+  int32_t largest = 0;
+  for (int64_t i = 0; i < n; ++i)
+    largest = std::max(largest, static_cast<int32_t>(numerics::bitsOf(w[i]) & 0x7fffffffu));
+  return numerics::floatOf(static_cast<uint32_t>(largest));
 }
 
-/// clamp(rint(w / scale), -levels, levels) for a positive scale, as a float.
-inline float quantized(float w, float scale, float levels) {
-  float x = w / scale;
-  x = x < -levels ? -levels : x;
-  x = x > levels ? levels : x;
-  return (x + kRoundMagic) - kRoundMagic;
+/// What rounding to levels takes, four times each.
+struct Rounding {
+  Rounding(float scale, float levels)
+      : scale(_mm_set1_ps(scale)), low(_mm_set1_ps(-levels)), high(_mm_set1_ps(levels)) {}
+  /// clamp(rint(w / scale), -levels, levels) for a positive scale.
+  __m128 operator()(__m128 w) const {
+    const __m128 magic = _mm_set1_ps(kRoundMagic);
+    const __m128 x = _mm_min_ps(high, _mm_max_ps(low, _mm_div_ps(w, scale)));
+    return _mm_sub_ps(_mm_add_ps(x, magic), magic);
+  }
+  __m128 scale, low, high;
+};
+
+/// Rounds 16 numbers to integers.
+void quantizeLanes(const float *w, const Rounding &round, int8_t *values) {
+  __m128i words[kQuads];
+  for (int64_t j = 0; j < kQuads; ++j)
+    words[j] = _mm_cvttps_epi32(round(_mm_loadu_ps(w + 4 * j)));
+  const __m128i low = _mm_packs_epi32(words[0], words[1]);
+  const __m128i high = _mm_packs_epi32(words[2], words[3]);
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(values), _mm_packs_epi16(low, high));
 }
 
 /// Sum over the group of (w - q * scale)^2, in fixed lanes.
 float squaredError(const float *w, int64_t n, float scale, float levels) {
-  float lanes[kLanes] = {};
+  const Rounding round(scale, levels);
+  __m128 sums[kQuads] = {};
   for (int64_t i = 0; i < n; i += kLanes) {
-    const int count = static_cast<int>(std::min<int64_t>(kLanes, n - i));
-    for (int j = 0; j < count; ++j) {
-      const float d = w[i + j] - quantized(w[i + j], scale, levels) * scale;
-      lanes[j] += d * d;
+    float rest[kLanes] = {}; // zeros behind the group add nothing
+    const bool isWhole = n - i >= kLanes;
+    if (!isWhole)
+      std::copy(w + i, w + n, rest);
+    for (int64_t j = 0; j < kQuads; ++j) {
+      const __m128 x = _mm_loadu_ps((isWhole ? w + i : rest) + 4 * j);
+      const __m128 d = _mm_sub_ps(x, _mm_mul_ps(round(x), round.scale));
+      sums[j] = _mm_add_ps(sums[j], _mm_mul_ps(d, d));
     }
   }
+  float lanes[kLanes];
+  for (int64_t j = 0; j < kQuads; ++j)
+    _mm_storeu_ps(lanes + 4 * j, sums[j]);
   return numerics::halvingTree(lanes, kLanes);
 }
 
@@ -103,8 +118,17 @@ void quantizeGroup(const float *w, int64_t n, const QuantizeSpec &spec, int8_t *
     std::fill(values, values + n, int8_t(0));
     return;
   }
-  for (int64_t i = 0; i < n; ++i)
-    values[i] = static_cast<int8_t>(static_cast<int32_t>(quantized(w[i], scale, levels)));
+  const Rounding round(scale, levels);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    quantizeLanes(w + i, round, values + i);
+  if (i < n) {
+    float rest[kLanes] = {};
+    int8_t rounded[kLanes];
+    std::copy(w + i, w + n, rest);
+    quantizeLanes(rest, round, rounded);
+    std::copy_n(rounded, n - i, values + i);
+  }
 }
 
 } // namespace

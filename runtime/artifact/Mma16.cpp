@@ -4,10 +4,11 @@
 
 #include <cassert>
 #include <cstring>
+#include <emmintrin.h>
 
 namespace ingot::mma16 {
 
-// ---- Places -------------------------------------------------------------------------------------
+// ---- Places ----
 
 uint64_t streamGroups(const WeightLayout &layout) {
   if (!layout.isQuantized())
@@ -100,68 +101,107 @@ static uint16_t bf16At(const uint8_t *strip, Place place) {
   return bits;
 }
 
-// ---- Packing
-// --------------------------------------------------------------------------------------
+// ---- Packing ----
 
-/// A strip in which every value and every scale is zero.
-static void clearStrip(const WeightLayout &layout, uint8_t *strip) {
-  const int zero = layout.format == WeightFormat::Int4   ? 0x88
-                   : layout.format == WeightFormat::Int8 ? 0x80
-                                                         : 0;
-  const uint64_t scales = scaleBytes(layout);
-  std::memset(strip, 0, scales);
-  std::memset(strip + scales, zero, stripBytes(layout) - scales);
+namespace {
+
+__m128i load(const void *from) { return _mm_loadu_si128(static_cast<const __m128i *>(from)); }
+void store(void *to, __m128i vector) { _mm_storeu_si128(static_cast<__m128i *>(to), vector); }
+
+/// One pair of rows (g, g + 8) of a block of 64 k: its words of 4 lanes. `x` and `y` are the rows
+/// at the block's first k, `out` is lane 4g of the block's first tile.
+void packPairInt4(const int8_t *x, const int8_t *y, uint8_t *out) {
+  const __m128i eight = _mm_set1_epi8(8);
+  __m128i words[4]; // of 16 k each: entry t is the word of lane 4g + t
+  for (int i = 0; i < 4; ++i) {
+    const __m128i low = _mm_add_epi8(load(x + 16 * i), eight);
+    const __m128i high = _mm_add_epi8(load(y + 16 * i), eight);
+    const __m128i bytes = _mm_or_si128(low, _mm_slli_epi16(high, 4)); // k by k: row g, row g + 8
+    words[i] = _mm_unpacklo_epi8(bytes, _mm_srli_si128(bytes, 8));    // k, k + 8, k + 1, k + 9
+  }
+  const __m128i a = _mm_unpacklo_epi32(words[0], words[1]);
+  const __m128i b = _mm_unpacklo_epi32(words[2], words[3]);
+  const __m128i c = _mm_unpackhi_epi32(words[0], words[1]);
+  const __m128i d = _mm_unpackhi_epi32(words[2], words[3]);
+  store(out, _mm_unpacklo_epi64(a, b));
+  store(out + 16, _mm_unpackhi_epi64(a, b));
+  store(out + 32, _mm_unpacklo_epi64(c, d));
+  store(out + 48, _mm_unpackhi_epi64(c, d));
 }
 
-void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint64_t firstPanel,
-                uint64_t panels, uint8_t *out) {
+/// The same for bytes, 32 k; `flip` is 0x80 in every byte for int8.
+void packPairBytes(const int8_t *x, const int8_t *y, __m128i flip, uint8_t *out) {
+  __m128i first[2], second[2]; // of 16 k each: 8 bytes of lanes 0 and 1; 2 and 3
+  for (int i = 0; i < 2; ++i) {
+    const __m128i a = _mm_xor_si128(load(x + 16 * i), flip);
+    const __m128i b = _mm_xor_si128(load(y + 16 * i), flip);
+    const __m128i low = _mm_unpacklo_epi16(a, b), high = _mm_unpackhi_epi16(a, b);
+    first[i] = _mm_unpacklo_epi32(low, high);
+    second[i] = _mm_unpackhi_epi32(low, high);
+  }
+  store(out, _mm_unpacklo_epi64(first[0], first[1]));
+  store(out + 16, _mm_unpackhi_epi64(first[0], first[1]));
+  store(out + 32, _mm_unpacklo_epi64(second[0], second[1]));
+  store(out + 48, _mm_unpackhi_epi64(second[0], second[1]));
+}
+
+/// The same for 16-bit floats, 16 k.
+void packPairHalves(const uint16_t *x, const uint16_t *y, uint8_t *out) {
+  const __m128i x0 = load(x), x1 = load(x + 8), y0 = load(y), y1 = load(y + 8);
+  const __m128i a = _mm_unpacklo_epi32(x0, y0), b = _mm_unpacklo_epi32(x1, y1);
+  const __m128i c = _mm_unpackhi_epi32(x0, y0), d = _mm_unpackhi_epi32(x1, y1);
+  store(out, _mm_unpacklo_epi64(a, b));
+  store(out + 16, _mm_unpackhi_epi64(a, b));
+  store(out + 32, _mm_unpacklo_epi64(c, d));
+  store(out + 48, _mm_unpackhi_epi64(c, d));
+}
+
+/// Calls pack(row g, row g + 8, lane 4g of the tile) for every tile of `step` k of a strip, in the
+/// order of the bytes. `rows` [16][columns].
+template <typename Value, typename Pack>
+void forPairs(const Value *rows, uint64_t columns, uint64_t step, uint8_t *out, Pack pack) {
+  for (uint64_t k = 0; k < columns; k += step)
+    for (uint64_t g = 0; g < kStripRows / 2; ++g, out += 64)
+      pack(rows + g * columns + k, rows + (g + 8) * columns + k, out);
+}
+
+/// The scales of a strip; `scales` [16][groups].
+void packScales(const WeightLayout &layout, const uint16_t *scales, uint8_t *out) {
+  std::memset(out, 0, scaleBytes(layout));
+  for (uint64_t r = 0; r < kStripRows; ++r)
+    for (uint64_t group = 0; group < layout.groups(); ++group)
+      std::memcpy(out + scalePlace(r, group), scales + r * layout.groups() + group, 2);
+}
+
+} // namespace
+
+void packPanel(const WeightLayout &layout, const int8_t *values, const uint16_t *scales,
+               uint8_t *out) {
   assert(layout.kind == LayoutKind::Mma16 && layout.isQuantized());
-  assert(matrix.values.size() == layout.rows * layout.columns);
-  assert(matrix.scales.size() == layout.rows * layout.groups());
-  assert(firstPanel + panels <= layout.units);
-  const Places places(layout);
-  for (uint64_t strip = firstPanel * 2; strip < (firstPanel + panels) * 2; ++strip) {
-    clearStrip(layout, out);
-    for (uint64_t r = 0; r < kStripRows; ++r) {
-      const int64_t row = layout.rowAt(strip / 2, strip % 2 * kStripRows + r);
-      if (row < 0)
-        continue;
-      const uint16_t *scales = matrix.scales.data() + row * layout.groups();
-      for (uint64_t group = 0; group < layout.groups(); ++group)
-        std::memcpy(out + scalePlace(r, group), scales + group, 2);
-      const int8_t *values = matrix.values.data() + row * layout.columns;
-      for (uint64_t k = 0; k < layout.columns; ++k)
-        setInteger(layout.format, out, places.at(r, k), values[k]);
+  const uint64_t columns = layout.paddedColumns();
+  for (uint64_t strip = 0; strip < kPanelStrips; ++strip, out += stripBytes(layout)) {
+    packScales(layout, scales + strip * kStripRows * layout.groups(), out);
+    const int8_t *rows = values + strip * kStripRows * columns;
+    uint8_t *stream = out + scaleBytes(layout);
+    if (layout.format == WeightFormat::Int4) {
+      forPairs(rows, columns, 64, stream, packPairInt4);
+      continue;
     }
-    out += stripBytes(layout);
+    const __m128i flip = _mm_set1_epi8(layout.format == WeightFormat::Int8 ? char(0x80) : char(0));
+    forPairs(rows, columns, 32, stream,
+             [&](const int8_t *x, const int8_t *y, uint8_t *to) { packPairBytes(x, y, flip, to); });
   }
 }
 
-void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values,
-                    uint64_t firstPanel, uint64_t panels, uint8_t *out) {
+void packPanel(const WeightLayout &layout, const uint16_t *halves, uint8_t *out) {
   assert(layout.kind == LayoutKind::Mma16 && layout.isHalf());
-  assert(values.size() == layout.rows * layout.columns);
-  assert(firstPanel + panels <= layout.units);
-  const Places places(layout);
-  for (uint64_t strip = firstPanel * 2; strip < (firstPanel + panels) * 2; ++strip) {
-    clearStrip(layout, out);
-    for (uint64_t r = 0; r < kStripRows; ++r) {
-      const int64_t row = layout.rowAt(strip / 2, strip % 2 * kStripRows + r);
-      if (row < 0)
-        continue;
-      const uint16_t *source = values.data() + row * layout.columns;
-      const uint64_t pairs = layout.columns / 2 * 2;
-      for (uint64_t k = 0; k < pairs; k += 2) // pairs of k share a register
-        std::memcpy(out + places.at(r, k).byte, source + k, 4);
-      if (pairs < layout.columns)
-        std::memcpy(out + places.at(r, pairs).byte, source + pairs, 2);
-    }
-    out += stripBytes(layout);
-  }
+  const uint64_t columns = layout.paddedColumns();
+  for (uint64_t strip = 0; strip < kPanelStrips; ++strip)
+    forPairs(halves + strip * kStripRows * columns, columns, 16, out + strip * stripBytes(layout),
+             packPairHalves);
 }
 
-// ---- Padding
-// ---------------------------------------------------------------------------------------
+// ---- Padding ----
 
 void setPanelScales(const WeightLayout &layout, uint16_t scale, uint8_t *panel) {
   for (uint64_t strip = 0; strip < kPanelStrips; ++strip)
@@ -186,8 +226,7 @@ void clearPanelPadding(const WeightLayout &layout, uint64_t index, uint8_t *pane
   }
 }
 
-// ---- Reading
-// ----------------------------------------------------------------------------------------
+// ---- Reading ----
 
 /// The strip of slot (panel * 32 + column) `slot`.
 static const uint8_t *stripOf(const WeightLayout &layout, const uint8_t *data, uint64_t slot) {

@@ -45,10 +45,9 @@ struct Place {
 Place placeOf(const WeightLayout &layout, uint64_t row, uint64_t k);
 
 // What the functions of the same names in Panel32.h do for this layout.
-void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint64_t firstPanel,
-                uint64_t panels, uint8_t *out);
-void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values,
-                    uint64_t firstPanel, uint64_t panels, uint8_t *out);
+void packPanel(const WeightLayout &layout, const int8_t *values, const uint16_t *scales,
+               uint8_t *out);
+void packPanel(const WeightLayout &layout, const uint16_t *halves, uint8_t *out);
 void setPanelScales(const WeightLayout &layout, uint16_t scale, uint8_t *panel);
 void clearPanelPadding(const WeightLayout &layout, uint64_t index, uint8_t *panel);
 int panelValue(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k);

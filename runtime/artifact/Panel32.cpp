@@ -17,7 +17,7 @@ uint64_t panelBlockBytes(WeightFormat format) {
   return format == WeightFormat::Int4 ? 512 : format == WeightFormat::Int8 ? 1024 : 2048;
 }
 
-// ---- Places -------------------------------------------------------------------------------------
+// ---- Places ----
 
 /// Byte offset of block `block` inside an int panel.
 static uint64_t blockOffset(const WeightLayout &layout, uint64_t block) {
@@ -44,80 +44,109 @@ static const uint8_t *panelOf(const WeightLayout &layout, const uint8_t *data, u
   return data + slot / kPanelColumns * layout.unitBytes;
 }
 
-// ---- Packing
-// --------------------------------------------------------------------------------------
+// ---- Packing ----
 
-static void packInt4Row(const WeightLayout &layout, const int8_t *values, uint64_t column,
-                        uint8_t *panel) {
-  for (uint64_t k = 0; k < layout.columns; ++k) {
-    assert(values[k] >= -8 && values[k] <= 7 && "int4 values lie in -8..7");
-    uint8_t &byte = panel[blockOffset(layout, k / kBlockK) + int4Byte(column, k % kBlockK)];
-    const unsigned nibble = static_cast<unsigned>(values[k] + 8) & 15u;
-    byte = static_cast<uint8_t>(k % 8 < 4 ? (byte & 0xf0u) | nibble : (byte & 0x0fu) | nibble << 4);
+// The columns of a panel lie a power of two apart in memory and evict each other from the cache: a
+// line is read whole or it would be read again.
+
+/// Calls pack(32 values, column, block) for every block and column of a panel, two blocks (a cache
+/// line of values) at a time. `values` [32][columns].
+template <typename Pack>
+static void forBlocks(const WeightLayout &layout, const int8_t *values, uint8_t *panel, Pack pack) {
+  const uint64_t columns = layout.paddedColumns();
+  for (uint64_t first = 0; first < layout.blocks(); first += 2) {
+    const uint64_t count = std::min<uint64_t>(2, layout.blocks() - first);
+    uint8_t *blocks[2] = {};
+    for (uint64_t i = 0; i < count; ++i)
+      blocks[i] = panel + blockOffset(layout, first + i);
+    for (uint64_t column = 0; column < kPanelColumns; ++column)
+      for (uint64_t i = 0; i < count; ++i)
+        pack(values + column * columns + (first + i) * kBlockK, column, blocks[i]);
   }
 }
 
-static void packInt8Row(const WeightLayout &layout, const int8_t *values, uint64_t column,
-                        uint8_t *panel) {
-  for (uint64_t k = 0; k < layout.columns; ++k)
-    panel[blockOffset(layout, k / kBlockK) + int8Byte(column, k % kBlockK)] =
-        static_cast<uint8_t>(values[k] + 128);
+static void packInt4(const int8_t *values, uint64_t column, uint8_t *block) {
+  for (uint64_t k = 0; k < kBlockK; k += 8) {
+    uint64_t bytes;
+    std::memcpy(&bytes, values + k, 8);
+    bytes = (bytes & 0x0f0f0f0f0f0f0f0full) ^ 0x0808080808080808ull; // + 8 in each nibble
+    const uint32_t word = static_cast<uint32_t>(bytes | bytes >> 28);
+    std::memcpy(block + int4Byte(column, k), &word, 4);
+  }
 }
 
-/// An int panel in which every value and every scale is zero.
-static void clearPanel(const WeightLayout &layout, uint8_t *panel) {
-  std::memset(panel, layout.format == WeightFormat::Int4 ? 0x88 : 0x80, layout.unitBytes);
+static void packInt8(const int8_t *values, uint64_t column, uint8_t *block) {
+  for (uint64_t k = 0; k < kBlockK; k += 4) {
+    uint32_t word;
+    std::memcpy(&word, values + k, 4);
+    word ^= 0x80808080u; // + 128
+    std::memcpy(block + int8Byte(column, k), &word, 4);
+  }
+}
+
+void packPanel(const WeightLayout &layout, const int8_t *values, const uint16_t *scales,
+               uint8_t *out) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::packPanel(layout, values, scales, out);
+  assert(layout.kind == LayoutKind::Panel32 && layout.isQuantized());
   for (uint64_t group = 0; group < layout.groups(); ++group)
-    std::memset(panel + scaleOffset(layout, group), 0, kScaleBytes);
+    for (uint64_t column = 0; column < kPanelColumns; ++column)
+      std::memcpy(out + scaleOffset(layout, group) + column * 2,
+                  scales + column * layout.groups() + group, 2);
+  if (layout.format == WeightFormat::Int4)
+    forBlocks(layout, values, out, packInt4);
+  else
+    forBlocks(layout, values, out, packInt8);
+}
+
+void packPanel(const WeightLayout &layout, const uint16_t *halves, uint8_t *out) {
+  if (layout.kind == LayoutKind::Mma16)
+    return mma16::packPanel(layout, halves, out);
+  assert(layout.kind == LayoutKind::Panel32 && layout.format == WeightFormat::Bf16);
+  const uint64_t columns = layout.paddedColumns();
+  for (uint64_t line = 0; line < columns; line += kBlockK)
+    for (uint64_t column = 0; column < kPanelColumns; ++column)
+      for (uint64_t k = line; k < line + kBlockK; k += 2)
+        std::memcpy(out + bf16Byte(column, k), halves + column * columns + k, 4);
+}
+
+/// Copies the rows of a panel, `width` entries each, to `to` [32][paddedWidth]; the rest is 0.
+template <typename Entry>
+static void gatherPanel(const WeightLayout &layout, uint64_t panel, const Entry *matrix,
+                        uint64_t width, uint64_t paddedWidth, std::vector<Entry> &to) {
+  to.assign(kPanelColumns * paddedWidth, Entry(0));
+  for (uint64_t column = 0; column < kPanelColumns; ++column)
+    if (const int64_t row = layout.rowAt(panel, column); row >= 0)
+      std::copy_n(matrix + static_cast<uint64_t>(row) * width, width,
+                  to.data() + column * paddedWidth);
 }
 
 void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint64_t firstPanel,
                 uint64_t panels, uint8_t *out) {
-  if (layout.kind == LayoutKind::Mma16)
-    return mma16::packPanels(layout, matrix, firstPanel, panels, out);
-  assert(layout.kind == LayoutKind::Panel32 && layout.isQuantized());
   assert(matrix.values.size() == layout.rows * layout.columns);
   assert(matrix.scales.size() == layout.rows * layout.groups());
   assert(firstPanel + panels <= layout.units);
+  std::vector<int8_t> values;
+  std::vector<uint16_t> scales;
   for (uint64_t p = firstPanel; p < firstPanel + panels; ++p, out += layout.unitBytes) {
-    clearPanel(layout, out);
-    for (uint64_t column = 0; column < kPanelColumns; ++column) {
-      const int64_t row = layout.rowAt(p, column);
-      if (row < 0)
-        continue;
-      const uint16_t *scales = matrix.scales.data() + row * layout.groups();
-      for (uint64_t group = 0; group < layout.groups(); ++group)
-        std::memcpy(out + scaleOffset(layout, group) + column * 2, scales + group, 2);
-      const int8_t *values = matrix.values.data() + row * layout.columns;
-      if (layout.format == WeightFormat::Int4)
-        packInt4Row(layout, values, column, out);
-      else
-        packInt8Row(layout, values, column, out);
-    }
+    gatherPanel(layout, p, matrix.values.data(), layout.columns, layout.paddedColumns(), values);
+    gatherPanel(layout, p, matrix.scales.data(), layout.groups(), layout.groups(), scales);
+    packPanel(layout, values.data(), scales.data(), out);
   }
 }
 
 void packPanelsBf16(const WeightLayout &layout, std::span<const uint16_t> values,
                     uint64_t firstPanel, uint64_t panels, uint8_t *out) {
-  if (layout.kind == LayoutKind::Mma16)
-    return mma16::packPanelsBf16(layout, values, firstPanel, panels, out);
-  assert(layout.kind == LayoutKind::Panel32 && layout.format == WeightFormat::Bf16);
   assert(values.size() == layout.rows * layout.columns);
   assert(firstPanel + panels <= layout.units);
+  std::vector<uint16_t> halves;
   for (uint64_t p = firstPanel; p < firstPanel + panels; ++p, out += layout.unitBytes) {
-    std::memset(out, 0, layout.unitBytes);
-    for (uint64_t column = 0; column < kPanelColumns; ++column) {
-      const int64_t row = layout.rowAt(p, column);
-      if (row < 0)
-        continue;
-      const uint16_t *source = values.data() + row * layout.columns;
-      for (uint64_t k = 0; k < layout.columns; ++k)
-        std::memcpy(out + bf16Byte(column, k), source + k, 2);
-    }
+    gatherPanel(layout, p, values.data(), layout.columns, layout.paddedColumns(), halves);
+    packPanel(layout, halves.data(), out);
   }
 }
 
-// ---- Padding
+// ---- Padding ----
 // ---------------------------------------------------------------------------------------
 
 void setPanelScales(const WeightLayout &layout, uint16_t scale, uint8_t *panel) {
@@ -153,8 +182,7 @@ void clearPanelPadding(const WeightLayout &layout, uint64_t index, uint8_t *pane
   }
 }
 
-// ---- Reading
-// ----------------------------------------------------------------------------------------
+// ---- Reading ----
 
 int panelValue(const WeightLayout &layout, const uint8_t *data, uint64_t row, uint64_t k) {
   if (layout.kind == LayoutKind::Mma16)

@@ -34,8 +34,15 @@ struct QuantizedMatrix {
   std::span<const uint16_t> scales; ///< [rows][groups] f16 bits
 };
 
-/// Packs panels [firstPanel, firstPanel + panels) into `out` (panels * unitBytes). Sizes are
-/// asserted.
+/// Packs one panel into `out` (unitBytes): `values` [32][paddedColumns] in the order of the panel's
+/// columns, 0 where there is padding; `scales` [32][groups] f16 bits, 0 for padding rows.
+void packPanel(const WeightLayout &layout, const int8_t *values, const uint16_t *scales,
+               uint8_t *out);
+/// The same for bf16 or fp16 bits.
+void packPanel(const WeightLayout &layout, const uint16_t *halves, uint8_t *out);
+
+/// Packs panels [firstPanel, firstPanel + panels) of a whole matrix into `out` (panels *
+/// unitBytes). Sizes are asserted.
 void packPanels(const WeightLayout &layout, const QuantizedMatrix &matrix, uint64_t firstPanel,
                 uint64_t panels, uint8_t *out);
 /// The same for bf16 or fp16 bits [rows][columns].

@@ -10,6 +10,7 @@ import math
 import os
 import pathlib
 import random
+import statistics
 import sys
 import time
 
@@ -148,12 +149,15 @@ def compile_time(acceptance, table):
     folder = pathlib.Path(acceptance.test.dir) / "checkpoint"
     folder.mkdir()
     bytes_ = random_checkpoint(folder, 2, 32000)
-    packing = seconds(folder, "-o", folder / "packed.ingot")["weights and file"]
-    written = (folder / "packed.ingot").stat().st_size
-    disk = write_rate(folder / "other", bytes_)
+    packings, disks = [], []
+    for _ in range(5): # side by side: the disk's rate drifts
+        packings.append(bytes_ / seconds(folder, "-o", folder / "packed.ingot")["weights and file"])
+        written = (folder / "packed.ingot").stat().st_size
+        disks.append(write_rate(folder / "other", bytes_))
+    packing, disk = statistics.median(packings), statistics.median(disks)
     table.add("packing its weights", "as fast as this disk writes them",
-              f"{bytes_ / packing / 1e6:.0f} MB/s of checkpoint, {written / packing / 1e6:.0f} MB/s written; "
-              f"the disk writes {disk / 1e6:.0f} MB/s", bytes_ / packing >= disk, speed=True)
+              f"{packing / 1e6:.0f} MB/s of checkpoint, {packing / bytes_ * written / 1e6:.0f} MB/s written; "
+              f"the disk writes {disk / 1e6:.0f} MB/s", packing >= disk, speed=True)
 
 
 def size(acceptance, table):
