@@ -42,6 +42,7 @@ struct Run {
   double intShare = 0;      ///< operations per second over intPeak
   double moved = 0;         ///< least bytes moved per second
   double stepSeconds = 0;   ///< per step, end to end
+  double meanSequences = 0; ///< that got a token, per step
 };
 
 struct Case {
@@ -116,7 +117,10 @@ Result<Bench::Measured> Bench::decode(uint32_t sequences, uint32_t prompt, uint3
                submit(sequences, prompt,
                       static_cast<uint32_t>(std::min<uint64_t>(room, tokens + 2 * steps))));
   const uint64_t before = engine.stats().tokensGenerated;
-  while (engine.stats().tokensGenerated < before + sequences && engine.step()) {
+  uint64_t last = before, rows = 0; // of the step: a token for every sequence once all decode
+  for (uint64_t step = 0; step < steps + 2 && rows < sequences && engine.step(); ++step) {
+    rows = engine.stats().tokensGenerated - last;
+    last += rows;
   }
   const EngineStats first = engine.stats();
   const Clock::time_point start = Clock::now();
@@ -168,6 +172,7 @@ Result<Case> Bench::repeat(Case which) {
     result.readBandwidth = 0.5 * (readBefore + readAfter);
     result.intPeak = 0.5 * (peakBefore + peakAfter);
     result.moved = measured.bytes / measured.seconds;
+    result.meanSequences = which.context ? measured.tokens / std::max(1.0, measured.steps) : 1;
     result.stepSeconds = measured.seconds / std::max(1.0, measured.steps);
     if (walls_) {
       result.readShare = result.moved / result.readBandwidth;
@@ -191,7 +196,7 @@ Result<std::vector<Case>> Bench::runAll() {
       {"decode", format("decode, 1 sequence at %u", s.start), 1, s.start, s.decode, {}},
       {"prompt", format("prompt of %u tokens", s.prompt), 1, 0, s.prompt, {}},
       {"batch",
-       format("decode, %u sequences at %u", s.sequences, s.start),
+       format("decode, %u sequence%s at %u", s.sequences, s.sequences == 1 ? "" : "s", s.start),
        s.sequences,
        s.start,
        s.decode,
@@ -244,6 +249,11 @@ std::string asText(const std::vector<Case> &cases, Session &session, const Model
              session.device().describe().c_str(), cases.empty() ? 0 : cases[0].runs.size(),
              cpu ? ", walls measured around each run" : "");
   out += cpu ? casesOnCpu(cases, *cpu) : casesOnGpu(cases);
+  for (const Case &which : cases)
+    if (which.median(&Run::meanSequences) < which.sequences)
+      out += format("%s: %.1f on average, the others had ended; a smaller --context or "
+                    "--decode-tokens leaves room\n",
+                    which.title.c_str(), which.median(&Run::meanSequences));
   if (const double gain = batchGain(cases); gain > 0)
     out += format("together over alone: %.2f times the tokens per second\n", gain);
   out +=
@@ -269,6 +279,7 @@ std::string asJson(const std::vector<Case> &cases, Session &session, const Model
   for (const Case &which : cases) {
     writer.beginObject().field("name", which.name).field("sequences", which.sequences);
     writer.field("context", which.context).field("tokens", which.tokens);
+    writer.field("mean_sequences", which.median(&Run::meanSequences));
     writer.field("tokens_per_second", which.median(&Run::tokensPerSecond));
     writer.field("moved_bytes_per_second", which.median(&Run::moved));
     writer.field("step_seconds", which.median(&Run::stepSeconds));

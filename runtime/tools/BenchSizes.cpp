@@ -64,12 +64,12 @@ Result<BenchSizes> BenchSizes::fitted(const Engine &engine, bool batch) const {
 Status BenchSizes::fitSequences(const Engine &engine, BenchSizes &s) const {
   const uint32_t blockTokens = engine.limits().blockTokens;
   const uint64_t blocks = engine.pool().totalBlocks();
-  const auto fits = [&](uint64_t sequences) {
-    const uint64_t end = s.start + startSteps(engine, sequences, s.start) + s.decode;
+  const auto fits = [&](uint64_t count) {
+    const uint64_t end = s.start + startSteps(engine, count, s.start) + s.decode;
     const uint64_t last = blocksForTokens(std::min<uint64_t>(engine.maxLength(), end), blockTokens);
     // The scheduler admits a prompt where every other sequence keeps a block to grow into.
     const uint64_t first = blocksForTokens(s.start, blockTokens);
-    return sequences * last <= blocks && sequences * first + sequences - 1 <= blocks;
+    return count * last <= blocks && count * first + count - 1 <= blocks;
   };
   uint32_t most = s.sequences;
   while (most > 1 && !fits(most))

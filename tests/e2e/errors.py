@@ -236,6 +236,15 @@ def prompts(test):
         done = test.tool("ingot", "run", artifact, "-n", "4", *flags)
         test.check(done.returncode == code and "error[" in done.stderr,
                    f"{what}: exit {done.returncode}: {done.stderr.strip()}")
+    together = test.json("ingot", "bench", artifact, "--json", "--runs", "1", "--probe-mib", "1", "--threads", "1",
+                         "--only", "batch", "--sequences", "5", "--context", "40")["cases"][0]
+    test.check((together["sequences"], together["mean_sequences"], together["context"]) == (5, 5, 40),
+               f"five sequences at 40: {together}")
+    for flags, words in ((["--context", "1048576"], "--context 1048576"), (["--sequences", "4096"], "--max-seqs"),
+                         (["--sequences", "8", "--kv-blocks", "9"], "--kv-memory")):
+        done = test.tool("ingot", "bench", artifact, "--runs", "1", "--probe-mib", "1", *flags)
+        test.check(done.returncode == 64 and "error[bench-size]" in done.stderr and words in done.stderr,
+                   f"bench {flags}: exit {done.returncode}: {done.stderr.strip()}")
     done = test.tool("ingot", "rum", artifact)
     test.check(done.returncode == 64 and "run" in done.stderr, "unknown subcommand")
     done = test.tool("ingot", "run", test.dir / "absent.ingot", "-p", "a")

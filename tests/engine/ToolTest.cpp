@@ -166,3 +166,32 @@ TEST_CASE("bench prints its three cases with their walls") {
     REQUIRE(which["int_operations_per_second"] > 1e8);
   }
 }
+
+TEST_CASE("bench measures the sizes that it was given, or says which it takes") {
+  const Tool ingot;
+  const std::string fast = "bench {} --runs 1 --probe-mib 1 --threads 1 --device cpu ";
+  const Outcome cut = ingot(fast + "--json");
+  INFO(cut.err);
+  REQUIRE(cut.code == 0);
+  const auto json = nlohmann::json::parse(cut.out);
+  const uint32_t longest = json["cases"][1]["tokens"]; // prompts of 512 are cut to it
+  REQUIRE(longest < 512);
+  REQUIRE(json["cases"][0]["context"] == 16);
+  const auto refused = [&](const std::string &flags, const std::string &most) {
+    const Outcome run = ingot(fast + flags);
+    return run.code == 64 && run.err.find("bench-size") != std::string::npos &&
+           run.err.find("at most " + most) != std::string::npos;
+  };
+  CHECK(refused("--prompt-tokens " + std::to_string(longest + 1), std::to_string(longest)));
+  CHECK(refused("--context " + std::to_string(longest) + " --decode-tokens 4",
+                std::to_string(longest - 4)));
+  CHECK(refused("--decode-tokens " + std::to_string(longest), std::to_string(longest - 1)));
+  const uint32_t sequences = json["cases"][2]["sequences"];
+  CHECK(refused("--sequences " + std::to_string(sequences + 1), std::to_string(sequences)));
+  CHECK(refused("--only batch --decode-tokens 4 --kv-blocks 3 --sequences 2", "1"));
+  const Outcome exact =
+      ingot(fast + "--only decode --context " + std::to_string(longest - 4) + " --decode-tokens 4");
+  CHECK(exact.code == 0);
+  CHECK(exact.out.find("decode, 1 sequence at " + std::to_string(longest - 4)) !=
+        std::string::npos);
+}
