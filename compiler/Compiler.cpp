@@ -276,8 +276,7 @@ Status Compilation::fillManifest() {
   manifest.modelName = model_.info.name;
   manifest.architecture = model_.info.architecture;
   manifest.generation = generationDefaults(model_);
-  for (const FusionTally &tally : readFusions(targets_[0]->module()))
-    manifest.fusions.push_back({tally.name, tally.fired, tally.missed, tally.reason});
+  manifest.fusions = report_.targets[0].fusions;
   for (auto &[key, value] : model_.provenance)
     manifest.provenance.push_back({key, value});
   if (model_.tokenizer) {
@@ -340,8 +339,8 @@ Result<CompileReport> Compilation::run() {
   INGOT_TRY(timed("passes", &Compilation::passStages));
   INGOT_TRY(timed("plan", &Compilation::planStage));
   INGOT_TRY(timed("code", &Compilation::codegenStage));
-  report_.launchesUnfused = targets_[0]->launchesUnfused();
-  report_.launchesFused = targets_[0]->launchesFused();
+  for (const auto &target : targets_)
+    report_.targets.push_back(target->report());
   INGOT_TRY(joinParameters());
   if (options_.knownAnswers && !options_.dryRun)
     INGOT_TRY(timed("known answers", &Compilation::knownAnswerStage));

@@ -77,6 +77,13 @@ struct StageTime {
   double seconds = 0;
 };
 
+/// What the passes did to the program of one target.
+struct TargetReport {
+  std::string target;
+  uint32_t launchesUnfused = 0, launchesFused = 0; ///< per decode step
+  std::vector<artifact::FusionCount> fusions;
+};
+
 /// What the compiler did, for the report at the end and --json.
 struct CompileReport {
   artifact::Manifest manifest; ///< as written (dry run: as it would be, without segments)
@@ -85,8 +92,7 @@ struct CompileReport {
   uint64_t fileBytes = 0;  ///< 0 in a dry run
   uint64_t parameters = 0; ///< elements of all packed parameters
   uint32_t layers = 0;
-  uint32_t launchesUnfused = 0; ///< per decode step
-  uint32_t launchesFused = 0;
+  std::vector<TargetReport> targets; ///< that of the manifest's own program first
   uint64_t codeBytes = 0;
   std::vector<KernelReport> kernels; ///< of target cuda
 };

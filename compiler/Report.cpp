@@ -17,18 +17,18 @@ uint64_t kvBytesPerToken(const artifact::TargetProgram &program) {
   return bytes;
 }
 
-void printFusions(const CompileReport &report, std::ostream &out) {
-  out << "fusions\n";
-  for (const artifact::FusionCount &fusion : report.manifest.fusions) {
+void printFusions(const TargetReport &target, uint32_t layerCount, std::ostream &out) {
+  out << "fusions of target " << target.target << "\n";
+  for (const artifact::FusionCount &fusion : target.fusions) {
     out << format("  %-22s fired %4u", fusion.name.c_str(), fusion.fired);
     if (fusion.missed > 0)
       out << format(", missed %u: %s", fusion.missed, fusion.reason.c_str());
     out << "\n";
   }
-  const double layers = std::max(1u, report.layers);
+  const double layers = std::max(1u, layerCount);
   out << format("  launches per decode step %u, unfused %u (%.1f and %.1f per layer)\n",
-                report.launchesFused, report.launchesUnfused, report.launchesFused / layers,
-                report.launchesUnfused / layers);
+                target.launchesFused, target.launchesUnfused, target.launchesFused / layers,
+                target.launchesUnfused / layers);
 }
 
 /// Kernels of one GPU architecture in a line; what took long, spilled or is large shows in its
@@ -107,7 +107,8 @@ void ingot::printReport(const CompileReport &report, const CompileOptions &optio
     total += stage.seconds;
   }
   out << format("  %-20s %8.2f s\n", "total", total);
-  printFusions(report, out);
+  for (const TargetReport &target : report.targets)
+    printFusions(target, report.layers, out);
   size_t kernels = manifest.kernels.size();
   for (const artifact::TargetProgram &program : manifest.programs)
     kernels += program.kernels.size();
@@ -121,6 +122,18 @@ void ingot::printReport(const CompileReport &report, const CompileOptions &optio
     out << "dry run: nothing written\n";
   else
     out << options.output << ": " << formatBytes(report.fileBytes) << "\n";
+}
+
+static void writeFusions(const TargetReport &target, JsonWriter &json) {
+  json.key("fusions").beginArray();
+  for (const artifact::FusionCount &fusion : target.fusions)
+    json.beginObject()
+        .field("name", std::string_view(fusion.name))
+        .field("fired", fusion.fired)
+        .field("missed", fusion.missed)
+        .field("reason", std::string_view(fusion.reason))
+        .endObject();
+  json.endArray();
 }
 
 void ingot::printReportJson(const CompileReport &report, const CompileOptions &options,
@@ -137,22 +150,23 @@ void ingot::printReportJson(const CompileReport &report, const CompileOptions &o
       .field("file_bytes", report.fileBytes)
       .field("code_bytes", report.codeBytes)
       .field("kernels", static_cast<uint64_t>(manifest.kernels.size()))
-      .field("launches_unfused", report.launchesUnfused)
-      .field("launches", report.launchesFused);
+      .field("launches_unfused", report.targets[0].launchesUnfused)
+      .field("launches", report.targets[0].launchesFused);
   json.key("stages").beginArray();
   for (const StageTime &stage : report.stages)
     json.beginObject()
         .field("name", std::string_view(stage.name))
         .field("seconds", stage.seconds)
         .endObject();
-  json.endArray().key("fusions").beginArray();
-  for (const artifact::FusionCount &fusion : manifest.fusions)
-    json.beginObject()
-        .field("name", std::string_view(fusion.name))
-        .field("fired", fusion.fired)
-        .field("missed", fusion.missed)
-        .field("reason", std::string_view(fusion.reason))
-        .endObject();
+  json.endArray();
+  writeFusions(report.targets[0], json); // with the two numbers above, of the first target
+  json.key("targets").beginArray();
+  for (const TargetReport &target : report.targets) {
+    json.beginObject().field("target", std::string_view(target.target));
+    json.field("launches_unfused", target.launchesUnfused).field("launches", target.launchesFused);
+    writeFusions(target, json);
+    json.endObject();
+  }
   json.endArray().key("memory").beginObject();
   json.field("weights_bytes", memory.weightsBytes)
       .field("arena_bytes", memory.arenaBytes)

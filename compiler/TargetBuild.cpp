@@ -72,6 +72,13 @@ Status TargetBuild::runPasses(std::string &diagnostics) {
   return Status::ok();
 }
 
+TargetReport TargetBuild::report() {
+  TargetReport report{name(), launchesUnfused_, launchesFused_, {}};
+  for (const FusionTally &tally : readFusions(*module_))
+    report.fusions.push_back({tally.name, tally.fired, tally.missed, tally.reason});
+  return report;
+}
+
 /// Formats of weights and activations of the linear layers: "W4A8", "W16A16".
 static std::string recipeOf(const CompileOptions &options, CodeTarget target) {
   const std::string &format = options.linear.format;

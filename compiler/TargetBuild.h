@@ -36,8 +36,8 @@ public:
   const std::vector<ParamOp> &paramOps() const { return plan_.paramOps; }
   std::vector<ImageInput> &images() { return images_; }
   const std::vector<KernelReport> &kernelReports() const { return kernelReports_; }
-  uint32_t launchesUnfused() const { return launchesUnfused_; }
-  uint32_t launchesFused() const { return launchesFused_; }
+  /// What its passes did; after the plan stage.
+  TargetReport report();
 
 private:
   Status runStage(const std::string &stage, const std::function<void(mlir::OpPassManager &)> &build,

@@ -34,31 +34,26 @@ FailureOr<RoundOp> canFuseAttentionRound(PagedAttentionOp attention, std::string
   return round;
 }
 
+FailureOr<FusedRegion> fuseAttentionRound(PagedAttentionOp attention, unsigned maxOperands,
+                                          std::string &reason) {
+  auto round = canFuseAttentionRound(attention, reason);
+  if (failed(round))
+    return failure();
+  return fuseRegion({attention, *round}, "attention_round", reason, maxOperands);
+}
+
 struct FuseAttentionRoundPass
     : public ingot::impl::FuseAttentionRoundPassBase<FuseAttentionRoundPass> {
   using FuseAttentionRoundPassBase::FuseAttentionRoundPassBase;
 
   void runOnOperation() override {
-    const FusionTally tally = runFusion<PagedAttentionOp>(
+    const FusionTally tally = runRegionFusion<PagedAttentionOp>(
         getOperation(), "fuse-attention-round", enable,
-        [&](PagedAttentionOp attention, FusionReport &report) { visit(attention, report); });
+        [&](PagedAttentionOp attention, std::string &reason) {
+          return fuseAttentionRound(attention, maxOperands, reason);
+        });
     numFused += tally.fired;
     numMissed += tally.missed;
-  }
-
-private:
-  void visit(PagedAttentionOp attention, FusionReport &report) {
-    std::string reason;
-    const Location loc = attention.getLoc();
-    const std::string label = labelOf(attention.getOperation());
-    auto round = canFuseAttentionRound(attention, reason);
-    FailureOr<FusedRegion> region = failure();
-    if (succeeded(round))
-      region = fuseRegion({attention, *round}, "attention_round", reason, maxOperands);
-    if (succeeded(region))
-      report.fired(loc, region->op.getLabel(), region->rowBytesSaved);
-    else
-      report.missed(loc, label, reason);
   }
 };
 

@@ -44,32 +44,28 @@ FailureOr<SmallVector<Operation *>> canFuseQkvRope(KvAppendOp append, std::strin
   return ops;
 }
 
+FailureOr<FusedRegion> fuseQkvRope(KvAppendOp append, unsigned maxOperands, std::string &reason) {
+  const int64_t headDim = cast<KvType>(append.getKv().getType()).getKeyDim();
+  auto ops = canFuseQkvRope(append, reason);
+  if (failed(ops))
+    return failure();
+  auto param = cast<LinearOp>(ops->front()).getWeight().getDefiningOp<ParamOp>();
+  auto region = fuseRegion(*ops, "qkv_rope", reason, maxOperands);
+  if (succeeded(region))
+    param.setRotaryPairs(headDim);
+  return region;
+}
+
 struct FuseQkvRopePass : public ingot::impl::FuseQkvRopePassBase<FuseQkvRopePass> {
   using FuseQkvRopePassBase::FuseQkvRopePassBase;
 
   void runOnOperation() override {
-    const FusionTally tally = runFusion<KvAppendOp>(
-        getOperation(), "fuse-qkv-rope", enable,
-        [&](KvAppendOp append, FusionReport &report) { visit(append, report); });
+    const FusionTally tally = runRegionFusion<KvAppendOp>(
+        getOperation(), "fuse-qkv-rope", enable, [&](KvAppendOp append, std::string &reason) {
+          return fuseQkvRope(append, maxOperands, reason);
+        });
     numFused += tally.fired;
     numMissed += tally.missed;
-  }
-
-private:
-  void visit(KvAppendOp append, FusionReport &report) {
-    std::string reason;
-    const Location loc = append.getLoc();
-    const std::string label = labelOf(append.getOperation());
-    const int64_t headDim = cast<KvType>(append.getKv().getType()).getKeyDim();
-    auto ops = canFuseQkvRope(append, reason);
-    if (failed(ops))
-      return report.missed(loc, label, reason);
-    auto param = cast<LinearOp>(ops->front()).getWeight().getDefiningOp<ParamOp>();
-    auto region = fuseRegion(*ops, "qkv_rope", reason, maxOperands);
-    if (failed(region))
-      return report.missed(loc, label, reason);
-    param.setRotaryPairs(headDim);
-    report.fired(loc, region->op.getLabel(), region->rowBytesSaved);
   }
 };
 

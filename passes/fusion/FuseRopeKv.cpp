@@ -16,30 +16,23 @@ using namespace ingot;
 
 namespace {
 
+FailureOr<FusedRegion> fuseRopeKv(KvAppendOp append, unsigned maxOperands, std::string &reason) {
+  auto ops = headOpsBehind(append, reason);
+  if (failed(ops))
+    return failure();
+  return fuseRegion(*ops, "rope_kv", reason, maxOperands);
+}
+
 struct FuseRopeKvPass : public ingot::impl::FuseRopeKvPassBase<FuseRopeKvPass> {
   using FuseRopeKvPassBase::FuseRopeKvPassBase;
 
   void runOnOperation() override {
-    const FusionTally tally = runFusion<KvAppendOp>(
-        getOperation(), "fuse-rope-kv", enable,
-        [&](KvAppendOp append, FusionReport &report) { visit(append, report); });
+    const FusionTally tally = runRegionFusion<KvAppendOp>(
+        getOperation(), "fuse-rope-kv", enable, [&](KvAppendOp append, std::string &reason) {
+          return fuseRopeKv(append, maxOperands, reason);
+        });
     numFused += tally.fired;
     numMissed += tally.missed;
-  }
-
-private:
-  void visit(KvAppendOp append, FusionReport &report) {
-    std::string reason;
-    const Location loc = append.getLoc();
-    const std::string label = labelOf(append.getOperation());
-    auto ops = headOpsBehind(append, reason);
-    FailureOr<FusedRegion> region = failure();
-    if (succeeded(ops))
-      region = fuseRegion(*ops, "rope_kv", reason, maxOperands);
-    if (succeeded(region))
-      report.fired(loc, region->op.getLabel(), region->rowBytesSaved);
-    else
-      report.missed(loc, label, reason);
   }
 };
 

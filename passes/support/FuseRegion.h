@@ -2,7 +2,7 @@
 // accepts.
 #pragma once
 
-#include "ir/IngotDialect.h"
+#include "passes/support/FusionReport.h"
 
 #include <string>
 
@@ -19,6 +19,22 @@ struct FusedRegion {
 /// more than `maxOperands` operands, or when no kernel family can read it.
 mlir::FailureOr<FusedRegion> fuseRegion(llvm::ArrayRef<mlir::Operation *> ops, llvm::StringRef name,
                                         std::string &reason, unsigned maxOperands = ~0u);
+
+/// The frame of a fusion that makes one region of each anchor: `fuse(anchor, reason)` gives it, or
+/// fails with the reason and changes nothing.
+template <typename Anchor, typename Fuse>
+FusionTally runRegionFusion(mlir::ModuleOp module, llvm::StringRef name, bool enable, Fuse fuse) {
+  return runFusion<Anchor>(module, name, enable, [&](Anchor anchor, FusionReport &report) {
+    std::string reason;
+    const mlir::Location loc = anchor.getLoc();
+    const std::string label = labelOf(anchor.getOperation());
+    mlir::FailureOr<FusedRegion> region = fuse(anchor, reason);
+    if (succeeded(region))
+      report.fired(loc, region->op.getLabel(), region->rowBytesSaved);
+    else
+      report.missed(loc, label, reason);
+  });
+}
 
 /// Bytes that one row of a value takes in memory, without padding between rows; 0 for what is not
 /// rows.

@@ -45,6 +45,10 @@ def report_says_what_happened(test):
     report = test.json("ingotc", harness.MODEL, "-o", out, *common, "--json", "--expect-fusion",
                        f"fuse-swiglu={layers}", "--expect-fusion", f"fuse-residual-add={2 * layers}")
     test.check(report["launches"] < report["launches_unfused"], "fusion saved no launch")
+    first, *others = report["targets"]
+    test.check(first["target"] == "cpu" and not others and
+               all(first[key] == report[key] for key in ("launches", "launches_unfused", "fusions")),
+               "the report of the only target is not that of the whole")
     test.check(report["file_bytes"] == out.stat().st_size, "file size misreported")
     done = test.tool("ingotc", harness.GOLDENS / "qwen3", "-o", test.dir / "no.ingot", *common,
                      "--expect-fusion", "fuse-swiglu=3")

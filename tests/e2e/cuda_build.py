@@ -78,6 +78,11 @@ def main():
         BUDGET.write_text("{\n" + ",\n".join(rows) + "\n}\n")
     check_budget(test, table)
 
+    cpu, cuda = report["targets"]
+    fired = {fusion["name"]: fusion["fired"] for fusion in cuda["fusions"]}
+    test.check((cpu["target"], cuda["target"]) == ("cpu", "cuda") and fired.get("fuse-qkv-rope", 0) > 0 and
+               0 < cuda["launches"] < cpu["launches"] and "fuse-qkv-rope" not in str(cpu["fusions"]),
+               f"the report per target: {cpu} {cuda}")
     manifest = test.json("ingot", "inspect", path, "--json")
     own = [kernel["name"] for program in [manifest, *manifest["programs"]] for kernel in program["kernels"]
            if any(shape["level"] == "sm_90a" and shape["persistent"] for shape in kernel.get("levels", []))]
