@@ -50,14 +50,25 @@ std::string KernelCache::keyOf(std::span<const std::string_view> parts) {
   return format("%016llx%016llx", ull(high.digest()), ull(low.digest()));
 }
 
+/// The bytes of a regular file of at most `most`; anything else has none.
+static std::vector<uint8_t> readEntry(const fs::path &path, uint64_t most) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error))
+    return {};
+  const uint64_t size = fs::file_size(path, error);
+  if (error || size > most)
+    return {};
+  std::ifstream file(path, std::ios::binary);
+  std::vector<uint8_t> bytes(size);
+  file.read(reinterpret_cast<char *>(bytes.data()), static_cast<std::streamsize>(size));
+  return file ? bytes : std::vector<uint8_t>();
+}
+
 std::optional<std::vector<uint8_t>> KernelCache::find(const std::string &key) const {
   if (folder_.empty())
     return std::nullopt;
   const fs::path path = fs::path(folder_) / (key + kSuffix);
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    return std::nullopt;
-  std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(file)), {});
+  std::vector<uint8_t> bytes = readEntry(path, maxBytes_);
   uint64_t stored = 0;
   if (bytes.size() < kHashBytes)
     return std::nullopt;

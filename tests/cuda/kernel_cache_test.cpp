@@ -52,6 +52,20 @@ TEST_CASE("a stored kernel is found again, a damaged one is not") {
   CHECK_FALSE(cache.find(key));
 }
 
+TEST_CASE("an entry that is no file counts as absent") {
+  const test::TempDir temp;
+  const KernelCache cache(temp.file("kernels"));
+  const std::string key = keyOf({"x"});
+  fs::create_directories(fs::path(temp.file("kernels")) / (key + ".kernel"));
+  CHECK_FALSE(cache.find(key));
+  cache.store(key, blob(1000, 7)); // has no place; nothing is left beside it
+  CHECK_FALSE(cache.find(key));
+  CHECK(std::distance(fs::directory_iterator(temp.file("kernels")), {}) == 1);
+  const std::string endless = keyOf({"y"});
+  fs::create_symlink("/dev/zero", fs::path(temp.file("kernels")) / (endless + ".kernel"));
+  CHECK_FALSE(cache.find(endless));
+}
+
 TEST_CASE("the kernels used longest ago make room") {
   const test::TempDir temp;
   const KernelCache cache(temp.file("kernels"), 3000);
