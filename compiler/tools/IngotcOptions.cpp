@@ -3,6 +3,7 @@
 #include "codegen/cuda/CompileKernels.h"
 #include "compiler/Pipeline.h"
 #include "runtime/base/CpuFeatures.h"
+#include "runtime/base/Limits.h"
 #include "runtime/base/Suggest.h"
 #include "runtime/base/Version.h"
 #include "runtime/base/WholeNumber.h"
@@ -138,7 +139,8 @@ void addServingFlags(CLI::App &app, CompileOptions &options) {
       ->check(CLI::Range(1, 65536, "1..65536"))
       ->capture_default_str();
   app.add_option("--max-context,--max-model-len", options.maxContext,
-                 "Tokens per sequence; default the model's");
+                 "Tokens per sequence; default, and 0, the model's")
+      ->check(CLI::Range(int64_t(0), limits::kContext, "0..268435456"));
 }
 
 void addCompilerFlags(CLI::App &app, CompileOptions &options, RawFlags &raw, bool &json) {

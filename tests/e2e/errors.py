@@ -138,6 +138,8 @@ class Cases:
         self.expect("block size", 64, ["--block-size", "multiple of 16"], "--block-size", "17")
         self.expect("scheme", 64, ["--head-quant", "int4:7"], "--head-quant", "int4:7")
         self.expect("context", 64, ["--max-context"], "--max-context", "100000000")
+        for context in ("4294967360", "-1"):
+            self.expect("context", 64, ["--max-context", "268435456"], "--max-context", context)
         self.expect("threads", 64, ["--threads"], "--threads", "1000000000")
         for seed in ("-1", "18446744073709551616", ""):
             self.expect(f"seed '{seed}'", 64, ["--random-weights"], "--random-weights", seed)
