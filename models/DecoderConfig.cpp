@@ -50,6 +50,21 @@ Status readHeads(const HfConfig &config, std::optional<int64_t> defaultDim, Deco
   return Status::ok();
 }
 
+/// Matrices, those that passes merge as well, must not be larger than a parameter may be.
+Status checkMatrices(const HfConfig &config, const DecoderSpec &spec) {
+  const int64_t projected = (spec.heads + 2 * spec.kvHeads) * spec.headDim;
+  for (const auto &[key, rows] : {std::pair("vocab_size", spec.vocab),
+                                  {"intermediate_size", 2 * spec.feedForward},
+                                  {"num_attention_heads", projected}})
+    if (rows * spec.hidden > limits::kElements)
+      return config.refuse(
+          "config-size", key,
+          format("a matrix of %lld x %lld (hidden_size) elements; at most %lld are "
+                 "supported",
+                 show(rows), show(spec.hidden), show(limits::kElements)));
+  return Status::ok();
+}
+
 /// The model's name begins with it, so it goes to terminals and into file listings.
 Result<std::string> readModelType(const HfConfig &config) {
   INGOT_ASSIGN(const std::string type, config.text("model_type", "decoder"));
@@ -70,6 +85,7 @@ Result<DecoderSpec> readDecoderConfig(const HfConfig &config, const DecoderDefau
   DecoderSpec spec;
   INGOT_TRY(readSizes(config, defaults.maxContext, spec));
   INGOT_TRY(readHeads(config, defaults.headDim, spec));
+  INGOT_TRY(checkMatrices(config, spec));
   INGOT_ASSIGN(const std::string activation, config.text("hidden_act", "silu"));
   if (activation != "silu" && activation != "swish")
     return config.refuse("config-activation", "hidden_act",

@@ -18,7 +18,7 @@ struct DecoderDefaults {
 
 /// Sizes, norms, rope and tying; the architecture sets its switches afterwards. Ids: those of
 /// HfConfig and readRope, "config-heads", "config-head-dim", "config-activation",
-/// "config-quantized".
+/// "config-size", "config-quantized".
 Result<DecoderSpec> readDecoderConfig(const HfConfig &config, const DecoderDefaults &defaults);
 
 /// Reads `sliding_window` for the layers that `isWindowed` names; `defaultWindow` where the key is

@@ -2,6 +2,7 @@
 
 #include "passes/support/FuseRegion.h"
 #include "passes/support/Program.h"
+#include "runtime/base/Limits.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -10,6 +11,13 @@ using namespace ingot;
 
 bool ingot::canMergeLinears(ArrayRef<LinearOp> linears, std::string &reason) {
   LinearOp first = linears.front();
+  int64_t rows = 0;
+  for (LinearOp linear : linears)
+    rows += cast<RankedTensorType>(linear.getWeight().getType()).getDimSize(0);
+  if (rows > limits::kDimension || rows * columnsOf(first.getInput()) > limits::kElements) {
+    reason = "together the weights are larger than a parameter may be";
+    return false;
+  }
   for (LinearOp linear : linears) {
     auto param = linear.getWeight().getDefiningOp<ParamOp>();
     if (!param || param.getSources()) {

@@ -129,6 +129,13 @@ TEST_CASE("heads must share keys evenly and have an even width") {
   CHECK(failsWith(specOf(with(kLlama, R"("head_dim": 0)")).status(), "config-range", {"head_dim"}));
 }
 
+TEST_CASE("a matrix that no parameter holds is refused") {
+  std::string text = replaced(kLlama, R"("hidden_size": 64)", R"("hidden_size": 1048576)");
+  text = replaced(text, R"("num_attention_heads": 8)", R"("num_attention_heads": 4096)");
+  CHECK(failsWith(specOf(with(text, R"("head_dim": 4096)")).status(), "config-size",
+                  {"num_attention_heads", "1048576 (hidden_size)"}));
+}
+
 TEST_CASE("an epsilon of zero and other activations are refused") {
   CHECK(
       failsWith(specOf(replaced(kLlama, "1e-05", "0")).status(), "config-range", {"rms_norm_eps"}));

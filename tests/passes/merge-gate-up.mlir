@@ -94,3 +94,16 @@ func.func @plain_product(%x: tensor<?x64xf32>, %y: tensor<?x64xf32>) -> tensor<?
   %z = ingot.mul %s, %y : tensor<?x64xf32>
   return %z : tensor<?x64xf32>
 }
+
+// -----
+
+// CHECK: missed = 1 : i64, name = "merge-gate-up", reason = "together the weights are larger than a parameter may be"
+func.func @too_many_rows(%x: tensor<?x64xbf16>) -> tensor<?x268435456xf32> {
+  %wg = ingot.param "gate.weight" : tensor<268435456x64xbf16>
+  %wu = ingot.param "up.weight" : tensor<268435456x64xbf16>
+  %g = ingot.linear %x, %wg : tensor<?x64xbf16>, tensor<268435456x64xbf16> -> tensor<?x268435456xf32>
+  %u = ingot.linear %x, %wu : tensor<?x64xbf16>, tensor<268435456x64xbf16> -> tensor<?x268435456xf32>
+  %s = ingot.silu %g : tensor<?x268435456xf32>
+  %z = ingot.mul %s, %u : tensor<?x268435456xf32>
+  return %z : tensor<?x268435456xf32>
+}
