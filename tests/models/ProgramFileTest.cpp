@@ -14,7 +14,7 @@ using namespace ingot::test;
 
 namespace {
 
-std::string printed(mlir::ModuleOp module) {
+std::string textOf(mlir::ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   module.print(stream);
@@ -51,12 +51,12 @@ TEST_CASE("a printed program imports again as itself") {
   mlir::MLIRContext context;
   auto model = importModel(modelData("qwen3"), {}, context);
   REQUIRE(model.isOk());
-  writeText(dir.file("p.mlir"), printed(*model->module));
+  writeText(dir.file("p.mlir"), textOf(*model->module));
   std::filesystem::copy_file(modelData("qwen3/model.safetensors"), dir.file("model.safetensors"));
   auto again = importModel(dir.file("p.mlir"), {}, context);
   INFO(again.status().toString());
   REQUIRE(again.isOk());
-  CHECK(printed(*again->module) == printed(*model->module));
+  CHECK(textOf(*again->module) == textOf(*model->module));
   CHECK(again->info.architecture == "Qwen3ForCausalLM");
   CHECK(again->info.name == "qwen3-44K");
   CHECK(again->info.vocab == 160);
