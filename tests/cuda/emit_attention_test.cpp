@@ -1,9 +1,12 @@
-// What the emitter of attention refuses, and the numbers that it writes. No kernel is compiled.
+// What the emitter of attention refuses, the numbers that it writes, and the registers of its
+// widest kernels.
+#include "codegen/cuda/CompileKernels.h"
 #include "codegen/cuda/EmitAttention.h"
 #include "codegen/cuda/Literal.h"
 
 #include <catch2/catch.hpp>
 
+#include <iostream>
 #include <limits>
 
 using namespace ingot;
@@ -30,6 +33,9 @@ Status refusalOf(const KernelProgram &program, uint32_t tokens = 16) {
 
 TEST_CASE("sizes that attention does not have are the program's fault, with those that it has") {
   CHECK(refusalOf(attention(256)).isOk());
+  KernelProgram seven = attention(64); // query heads per KV head
+  seven.ops[0].heads = 14;
+  CHECK(refusalOf(seven, 2048).isOk());
   const Status wide = refusalOf(attention(320));
   CHECK(wide.id() == "attention-cuda");
   CHECK(wide.errorClass() == ErrorClass::Config);
@@ -50,4 +56,30 @@ TEST_CASE("a softcap without a reciprocal is refused, and no text holds inf or n
   CHECK(cuda::literal(0.125f) == "0x1p-3f");
   CHECK(cuda::literal(std::numeric_limits<float>::infinity()) == "numerics::floatOf(0x7f800000u)");
   CHECK(cuda::literal(std::numeric_limits<float>::quiet_NaN()).find("nan") == std::string::npos);
+}
+
+TEST_CASE("attention of the widest heads over a cache of bytes compiles without spills") {
+  if (const auto nvrtc = cuda::Nvrtc::load(); !nvrtc) {
+    std::cerr << "skipped: " << nvrtc.status().message() << "\n";
+    return;
+  }
+  std::vector<cuda::KernelSource> sources;
+  for (const abi::KvFormat format : {abi::KvFormat::E4m3, abi::KvFormat::Int8}) {
+    KernelProgram program = attention(256);
+    program.values[2].kvFormat = format;
+    auto source = cuda::emitAttention(
+        program, "bytes_" + std::to_string(static_cast<uint32_t>(format)), {256});
+    REQUIRE(source.isOk());
+    sources.push_back(std::move(*source));
+  }
+  cuda::CompileKernelsOptions options;
+  options.architectures = {"sm_100a"};
+  options.threads = 2;
+  const auto images = cuda::compileKernels(sources, options, {});
+  INFO(images.status().toString());
+  REQUIRE(images.isOk());
+  for (const cuda::KernelCode &code : images->front().kernels) {
+    INFO(code.kernel);
+    CHECK(code.resources.spillStoreBytes + code.resources.spillLoadBytes == 0);
+  }
 }

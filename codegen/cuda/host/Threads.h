@@ -7,6 +7,7 @@
 #define __grid_constant__
 #define __launch_bounds__(...)
 #define __forceinline__ inline
+#define INGOT_APART inline
 
 /// Beside the kernel, for the list of kernels: its launch bound and whether it takes tensor maps.
 #define INGOT_KERNEL_ENTRY(name, threads, takesMaps)                                               \

@@ -37,13 +37,22 @@ inline void leave(const AttentionScratch<S> &scratch) {
 }
 
 template <class S>
+INGOT_APART void attendSplit(const AttentionArgs args, const AttentionWork &work, u8 *memory) {
+  SplitUnit<S>(args, work, memory).run();
+}
+
+template <class S>
 inline void attendUnit(const AttentionArgs &args, const AttentionWork &work, u8 *memory) {
   if constexpr (S::kSharing)
     if (work.shared) {
       SharedUnit<S>(args, work, memory).run();
       return;
     }
-  SplitUnit<S>(args, work, memory).run();
+  // Wide heads of bytes: side by side in one function the two ways would spill on sm_100a, sm_120.
+  if constexpr (S::kSharing && S::kSharers > 1 && S::Format::kBytes)
+    attendSplit<S>(args, work, memory);
+  else
+    SplitUnit<S>(args, work, memory).run();
 }
 
 template <class S>

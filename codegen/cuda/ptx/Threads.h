@@ -2,6 +2,9 @@
 // PTX ISA: "Parallel Synchronization and Communication Instructions".
 #pragma once
 
+/// A function that stays one: its registers are not those of its caller.
+#define INGOT_APART __noinline__
+
 /// A kernel of at most `threads` threads per block; its body follows and reads `args`.
 #define INGOT_KERNEL(name, threads)                                                                \
   extern "C" __global__ void __launch_bounds__(threads)                                            \
