@@ -2,6 +2,8 @@
 // an error of the launch, as NaN in the result, as results that differ between orders, or, where
 // memory is touched that is not there, as a report of AddressSanitizer in a child process.
 #include "codegen/cuda/host/Run.h"
+#include "codegen/cuda/host/Sanitizer.h"
+#include "codegen/cuda/host/State.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -530,3 +532,19 @@ TEST_CASE("a failed launch leaves the next one alone") {
                   .error.empty());
   isFine(runOrders(exchangeKernel<true>, {.threads = 128}));
 }
+
+#ifdef INGOT_ASAN
+TEST_CASE("stacks that are given back are poisoned nowhere") {
+  auto arena = std::make_unique<host::Arena>();
+  REQUIRE(arena->stacks != nullptr);
+  for (u32 thread : {0u, 7u, 1023u}) {
+    const char *frame = arena->stackEnd(thread) - 256;
+    host::poison(frame, 64); // as the frame of a thread that never came back
+    REQUIRE(__asan_address_is_poisoned(frame));
+  }
+  const char *first = arena->stackEnd(0), *last = arena->stackEnd(1023);
+  arena.reset();
+  CHECK(__asan_region_is_poisoned(const_cast<char *>(first) - 4096, 4096) == nullptr);
+  CHECK(__asan_region_is_poisoned(const_cast<char *>(last) - 4096, 4096) == nullptr);
+}
+#endif

@@ -53,6 +53,10 @@ constexpr size_t kColorBytes = 320, kColors = 64;
 
 thread_local Block *activeBlock __attribute__((tls_model("initial-exec"))) = nullptr;
 
+/// Clears what the last thread's outermost frames left poisoned when it was switched away from for
+/// good.
+void clearFrames(char *stackEnd) { unpoison(stackEnd - kLeftFrames, kLeftFrames); }
+
 void switchTo(Thread &next) {
   Block &b = block();
   Thread &from = self();
@@ -186,9 +190,14 @@ Arena::Arena() {
 Arena::~Arena() {
   unpoison(window, kWindowBytes);
   std::free(window);
-  if (stacks)
-    munmap(stacks, kMaxThreads * kStackBytes);
+  if (!stacks)
+    return;
+  for (u32 i = 0; i < kMaxThreads; ++i) // a library that is loaded there next is not watched
+    clearFrames(stackEnd(i));
+  munmap(stacks, kMaxThreads * kStackBytes);
 }
+
+char *Arena::stackEnd(u32 thread) const { return stacks + (thread + 1) * kStackBytes; }
 
 void Arena::forget() { unpoison(stacks, kMaxThreads * kStackBytes); }
 
@@ -221,8 +230,7 @@ u32 random(u32 below) {
 void startThread(Thread &thread, const Arena &arena) {
   char *const stack = arena.stacks + thread.threadIndex * kStackBytes;
   thread.stack = stack;
-  // What the last thread's outermost frames left poisoned when it was switched away from for good.
-  unpoison(stack + kStackBytes - kLeftFrames, kLeftFrames);
+  clearFrames(stack + kStackBytes);
   // A frame that ingotFiberSwitch can pop: six registers, the entry, and a return address of zero.
   const size_t color = thread.threadIndex % kColors * kColorBytes;
   auto **top = reinterpret_cast<void **>(stack + kStackBytes - color - 16);

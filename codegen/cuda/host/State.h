@@ -183,6 +183,7 @@ struct Arena {
   Arena &operator=(const Arena &) = delete;
   /// After threads were abandoned in the middle: nothing on the stacks is poisoned any more.
   void forget();
+  char *stackEnd(u32 thread) const;
 };
 
 /// The block that this OS thread executes.
